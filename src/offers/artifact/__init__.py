@@ -1,0 +1,1 @@
+"""The model as files: format, store, registry, memory-mapped reader."""

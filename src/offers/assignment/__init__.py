@@ -1,0 +1,1 @@
+"""Who sees which variant: computed, never stored. Pure; imports rules and domain only."""

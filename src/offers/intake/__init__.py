@@ -1,0 +1,1 @@
+"""Facts in: events, orders, items, customers and feeds, read and checked into events."""

@@ -1,0 +1,1 @@
+"""Flow c: outcomes to a report a marketer can trust."""

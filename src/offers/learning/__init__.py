@@ -1,0 +1,1 @@
+"""Flow a: from the ledger to a promoted model."""

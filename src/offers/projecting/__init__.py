@@ -1,0 +1,1 @@
+"""Events to online state: live from the stream, and anew from the ledger."""

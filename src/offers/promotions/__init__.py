@@ -1,0 +1,1 @@
+"""What sweetens an offer. Pure; imports rules and domain only."""

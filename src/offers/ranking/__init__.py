@@ -1,0 +1,1 @@
+"""From a history, a cart and a model to ranked candidates. Pure NumPy; imports the domain only."""

@@ -1,0 +1,1 @@
+"""What leaves towards the channels: blocks of letters."""

@@ -1,0 +1,1 @@
+"""The rule language of audiences and segments. Pure; imports the domain only."""

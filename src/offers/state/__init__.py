@@ -1,0 +1,1 @@
+"""Online state in Valkey/Redis: every key, script and structure, and the embedded server."""

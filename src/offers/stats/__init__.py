@@ -1,0 +1,1 @@
+"""Statistics as functions of raw sums. Pure; imports the domain only."""

@@ -1,0 +1,1 @@
+"""HTTP: app factory, thin blueprints, OpenAPI document."""
