@@ -41,7 +41,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One ranked offer. ``score`` is comparable within the decision only. ``replaces``: the cart line an upsell replaces."""
+    """One ranked offer. ``score`` compares within the decision. ``replaces``: the cart line it is instead of."""
 
     offer_id: str
     item_id: str

@@ -1,1 +1,0 @@
-"""Who sees which variant: computed, never stored. Pure; imports rules and domain only."""

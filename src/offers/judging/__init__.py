@@ -1,1 +1,0 @@
-"""Flow c: outcomes to a report a marketer can trust."""

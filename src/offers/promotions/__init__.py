@@ -1,1 +1,0 @@
-"""What sweetens an offer. Pure; imports rules and domain only."""

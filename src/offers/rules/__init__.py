@@ -1,1 +1,0 @@
-"""The rule language of audiences and segments. Pure; imports the domain only."""

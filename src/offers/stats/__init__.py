@@ -1,1 +1,0 @@
-"""Statistics as functions of raw sums. Pure; imports the domain only."""
