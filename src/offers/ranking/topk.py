@@ -1,0 +1,88 @@
+"""The best k items of a whole model by inner product, exactly, without scoring them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["best", "top_k"]
+
+Floats = npt.NDArray[np.float32]
+Indexes = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+_FIRST_BLOCK = 2048
+_MARGIN = 1.0 + 1e-5
+"""Float32 rounding of norms and scores is far below this, so the bound never stops a scan too early."""
+
+
+def best(scores: Floats, k: int) -> npt.NDArray[np.int64]:
+    """Places of the ``k`` greatest scores, greatest first; equal scores in the order of their places."""
+    n = len(scores)
+    if k <= 0 or n == 0:
+        return np.empty(0, np.int64)
+    if k < n:
+        threshold = np.partition(scores, n - k)[n - k]
+        places = np.flatnonzero(scores >= threshold)
+    else:
+        places = np.arange(n)
+    return np.asarray(places[np.argsort(-scores[places], kind="stable")][:k])
+
+
+def top_k(
+    vector: Floats,
+    factors: Floats,
+    norms: Floats,
+    order: Indexes | None,
+    k: int,
+    allowed: Callable[[Indexes], npt.NDArray[np.bool_]] | None = None,
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """The ``k`` rows of ``factors`` with the greatest inner product with ``vector``, and those products.
+
+    Rows are scanned in the order of falling norm; by Cauchy-Schwarz no row scores above ``|vector| * norm``, so
+    the scan ends as soon as that bound falls below the k-th best score found. Blocks double, so the worst case
+    is one dense product in pieces.
+
+    Args:
+        vector: f32[f].
+        factors: f32[n, f].
+        norms: Euclidean norms of the rows, f32[n], by row.
+        order: rows by falling norm, int[n]; None when the rows themselves are in that order.
+        k: how many.
+        allowed: given rows, says which may appear (a mask); None allows all.
+
+    Returns:
+        Rows (greatest score first, equal scores by row) and their scores; fewer than ``k`` when no more are
+        allowed.
+    """
+    n = len(factors)
+    rows = np.empty(0, np.int64)
+    scores = np.empty(0, np.float32)
+    length = float(np.linalg.norm(vector)) * _MARGIN
+    threshold = -np.inf
+    start, size = 0, _FIRST_BLOCK
+    while k > 0 and start < n:
+        at = start if order is None else int(order[start])
+        if len(rows) >= k and length * float(norms[at]) < threshold:
+            break
+        stop = min(n, start + size)
+        block: Indexes = np.arange(start, stop) if order is None else order[start:stop]
+        found = (factors[start:stop] if order is None else factors[block]) @ vector
+        if allowed is not None:
+            # Most of a block cannot make it any more: ask only about what can.
+            worth = np.flatnonzero(found >= threshold)
+            keep = worth[allowed(block[worth])]
+        else:
+            keep = np.flatnonzero(found >= threshold)
+        rows = np.concatenate((rows, block[keep]))
+        scores = np.concatenate((scores, found[keep]))
+        if len(rows) > k:
+            threshold = float(np.partition(scores, len(scores) - k)[len(scores) - k])
+            stay = scores >= threshold
+            rows, scores = rows[stay], scores[stay]
+        elif len(rows) == k:
+            threshold = float(scores.min())
+        start, size = stop, size * 2
+    ranked = np.lexsort((rows, -scores))[:k]
+    return rows[ranked], scores[ranked]
