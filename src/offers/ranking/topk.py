@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 __all__ = ["best", "top_k"]
 
 Floats = npt.NDArray[np.float32]
-Indexes = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Indexes = npt.NDArray[np.signedinteger[Any]]
 
 _FIRST_BLOCK = 2048
 _MARGIN = 1.0 + 1e-5

@@ -1,0 +1,87 @@
+"""How relations share one response.
+
+Scores of different relations measure different things, so they are never compared. Relations take turns in the
+order in which they are asked for: the first gives two offers a turn, every other one, each its best that the
+filters let through; a relation with nothing left is passed over. At a checkout that is cross_sell, cross_sell,
+upsell, next_best and again. An offer's score is that of its candidate as a share of the best candidate of the same
+relation, in (0, 1]: how strong it is for what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from offers.domain.offer import Relation
+from offers.ranking.candidates import NO_BASE, Candidate
+from offers.ranking.filters import Gate
+
+__all__ = ["FIRST_SHARE", "Pick", "arbitrate", "fill"]
+
+FIRST_SHARE = 2
+"""Offers a turn of the first relation; the others give one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A candidate that made it. ``popular``: it came from no relation of its own but fills the response."""
+
+    row: int
+    relation: Relation
+    score: float
+    base: int = NO_BASE
+    popular: bool = False
+
+
+@dataclass(slots=True)
+class _Source:
+    relation: Relation
+    candidates: Iterator[Candidate]
+    best: float = 0.0
+
+    def next_pick(self, gate: Gate, crowd: list[Pick]) -> Pick | None:
+        for row, score, base in self.candidates:
+            self.best = max(self.best, score)
+            pick = Pick(row, self.relation, score / self.best if self.best > 0 else 0.0, base)
+            step = gate.admit(row, self.relation, pick.score, base)
+            if step is None:
+                return pick
+            if step == "diversity":
+                crowd.append(pick)
+        return None
+
+
+def arbitrate(
+    relations: Sequence[Relation], candidates: Mapping[Relation, Iterable[Candidate]], gate: Gate, limit: int
+) -> tuple[list[Pick], list[Pick]]:
+    """At most ``limit`` picks in the order they are shown, and those that only diversity held back."""
+    picks: list[Pick] = []
+    crowd: list[Pick] = []
+    waiting = [_Source(r, iter(candidates[r])) for r in relations if r in candidates]
+    shares = {r: FIRST_SHARE if i == 0 else 1 for i, r in enumerate(relations)}
+    while waiting and len(picks) < limit:
+        for source in tuple(waiting):
+            for _ in range(min(shares[source.relation], limit - len(picks))):
+                pick = source.next_pick(gate, crowd)
+                if pick is None:
+                    waiting.remove(source)
+                    break
+                picks.append(pick)
+    return picks, crowd
+
+
+def fill(
+    picks: list[Pick], crowd: Sequence[Pick], popular: Iterable[tuple[int, float]], gate: Gate, limit: int
+) -> list[Pick]:
+    """Bring ``picks`` up to ``limit``: popular items (row, share) first, then what only diversity held back."""
+    for row, share in popular:
+        if len(picks) >= limit:
+            return picks
+        if gate.admit(row, "next_best", share) is None:
+            picks.append(Pick(row, "next_best", share, popular=True))
+    for held in crowd:
+        if len(picks) >= limit:
+            return picks
+        if gate.admit(held.row, held.relation, held.score, held.base, crowded=True) is None:
+            picks.append(held)
+    return picks

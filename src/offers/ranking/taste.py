@@ -1,0 +1,102 @@
+"""What a person is taken to like: history and cart as weighted items of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from offers.ranking.arrays import Bools, Floats, Ints, ModelView, Shelf
+from offers.ranking.foldin import Folded, folded
+from offers.ranking.weights import confidence
+
+__all__ = ["History", "Taste", "barred_by_history", "due", "taste_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a person bought, newest first, each item once.
+
+    Catalogue rows int64[m]; ``orders`` f64[m], orders that hold the item; ``age_days`` f64[m] since the latest of
+    them. Items that the catalogue does not know are not here.
+    """
+
+    rows: Ints
+    orders: npt.NDArray[np.float64]
+    age_days: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Sequence[int], orders: Sequence[int], age_days: Sequence[float]) -> History:
+        return cls(np.array(rows, np.int64), np.array(orders, np.float64), np.array(age_days, np.float64))
+
+
+def barred_by_history(shelf: Shelf, history: History, bought_again_after_days: float) -> Bools:
+    """Which items of a history must not be offered: bool[m].
+
+    What is not replenishable, for ever; what nobody said anything about, until ``bought_again_after_days`` have
+    passed since it was last bought.
+    """
+    kind = shelf.replenishable[history.rows]
+    barred: Bools = (kind == 0) | ((kind < 0) & (history.age_days < bought_again_after_days))
+    return barred
+
+
+def due(shelf: Shelf, history: History, bought_again_after_days: float) -> Bools:
+    """Which items of a history it is time to offer again: bool[m].
+
+    What is replenishable, after ``bought_again_after_days`` divided by the orders that hold it, since what is
+    bought often runs out often; what nobody said anything about, after ``bought_again_after_days``.
+    """
+    kind = shelf.replenishable[history.rows]
+    often = np.where(kind > 0, np.maximum(history.orders, 1.0), 1.0)
+    ready: Bools = (kind != 0) & (history.age_days >= bought_again_after_days / often)
+    return ready
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """A folded-in person: ``rows`` int[m] of the catalogue and ``indexes`` int[m] of the model behind the vector.
+
+    What is looked at now comes first, then the history, newest first.
+    """
+
+    rows: Ints
+    indexes: Ints
+    folded: Folded
+
+    def because(self, items: Floats) -> list[int]:
+        """For each of ``items`` f32[k, f]: the row that raised its score the most, or -1 when none did."""
+        shares = self.folded.contributions(items)
+        strongest = shares.argmax(axis=1)
+        helps = shares[np.arange(len(strongest)), strongest] > 0
+        return [int(row) for row in np.where(helps, self.rows[strongest], -1)]
+
+
+def taste_of(model: ModelView, history: History, looked_at: Sequence[int]) -> Taste | None:
+    """Fold in a history and what is looked at now (rows of cart and page: each as one more order of this moment).
+
+    None when the model knows none of it.
+    """
+    weights = confidence(history.orders, history.age_days, model.confidence_weight, model.half_life_days)
+    looked = list(dict.fromkeys(looked_at))
+    rows: Ints = history.rows
+    if looked:
+        now = np.array(looked, np.int64)
+        extra = np.full(len(looked), 1.0 + model.confidence_weight)
+        for at, row in enumerate(looked):
+            before = np.flatnonzero(rows == row)
+            if len(before):
+                extra[at] += weights[before[0]] - 1.0
+        older = ~np.isin(rows, now) if len(rows) else np.empty(0, np.bool_)
+        rows, weights = np.concatenate((now, rows[older])), np.concatenate((extra, weights[older]))
+    if len(rows) == 0:
+        return None
+    indexes = model.indexes_of(rows)
+    known = indexes >= 0
+    rows, indexes, weights = rows[known], indexes[known], weights[known]
+    if len(rows) == 0:
+        return None
+    solved = folded(model.factors[indexes], weights.astype(np.float32), model.gram, model.regularization)
+    return Taste(rows, indexes, solved)
