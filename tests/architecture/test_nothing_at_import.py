@@ -32,7 +32,8 @@ def hook(event, args):
         seen.append([event, repr(args)[:200]])
     elif event == "open":
         path, mode, flags = args
-        writing = (isinstance(mode, str) and set(mode) & set("wax+")) or (flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        flagged = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        writing = flagged or (isinstance(mode, str) and set(mode) & set("wax+"))
         if writing and "__pycache__" not in str(path):
             seen.append([event, repr(args)[:200]])
 

@@ -1,0 +1,3 @@
+"""``offers import``: files and feeds in, through the same stream as events."""
+
+from __future__ import annotations
