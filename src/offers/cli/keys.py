@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING
 
 import click
@@ -11,21 +9,23 @@ import click
 from offers.cli.output import Output, json_option, table
 from offers.cli.session import open_services, record, system_event
 from offers.errors import InvalidInput, NotFound
+from offers.web.auth import hash_of, new_key
+from offers.web.schemas import SCOPES
 
 if TYPE_CHECKING:
     from offers.wiring import Services
 
-__all__ = ["SCOPES", "command", "create_key"]
+__all__ = ["command", "create_key"]
 
-SCOPES = ("offers", "picks", "assign", "events", "catalogue", "customers", "reports", "console", "admin")
+_SHOWN = 12
 
 
 def create_key(services: Services, name: str, scopes: tuple[str, ...]) -> str:
     """Make a key and record its hash; the key itself is in the answer only."""
-    key = "offers_" + secrets.token_urlsafe(30)
-    digest = hashlib.sha256(key.encode()).hexdigest()
+    key = new_key()
+    digest = hash_of(key)
     params = {"key_hash": digest, "name": name, "scopes": list(scopes)}
-    record(services, [system_event(services, "key_created", digest[:12], params)])
+    record(services, [system_event(services, "key_created", digest[:_SHOWN], params)])
     return key
 
 
@@ -64,7 +64,7 @@ def listing(output: Output) -> None:
     with open_services() as services:
         services.configuration.refresh()
         rows = [
-            {"id": digest[:12], "name": key.name, "scopes": list(key.scopes)}
+            {"id": digest[:_SHOWN], "name": key.name, "scopes": list(key.scopes)}
             for digest, key in services.configuration.keys.items()
         ]
     rows.sort(key=lambda row: (str(row["name"]), str(row["id"])))
@@ -85,6 +85,6 @@ def revoke(which: str, output: Output) -> None:
             raise NotFound(f"There is no key {which!r}")
         if len(found) > 1:
             raise InvalidInput(f"{len(found)} keys match {which!r}: give more of the id")
-        record(services, [system_event(services, "key_revoked", found[0][:12], {"key_hash": found[0]})])
+        record(services, [system_event(services, "key_revoked", found[0][:_SHOWN], {"key_hash": found[0]})])
         name = keys[found[0]].name
-    output.result({"id": found[0][:12], "name": name, "revoked": True}, f"Revoked {found[0][:12]} ({name})")
+    output.result({"id": found[0][:_SHOWN], "name": name, "revoked": True}, f"Revoked {found[0][:_SHOWN]} ({name})")
