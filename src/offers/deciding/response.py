@@ -67,7 +67,7 @@ def _offer(offer: Offer, catalogue: Catalogue, lang: str, scores: bool) -> dict[
         "rank": offer.rank,
         "relation": offer.relation,
         "replaces": offer.replaces,
-        "price_difference": None if difference is None else to_major(round(difference), currency),
+        "price_difference": None if difference is None or currency is None else to_major(round(difference), currency),
         "promotion": None,
         "item": orjson.Fragment(item),
         "reason": {

@@ -81,7 +81,7 @@ class Gate:
         limit: int,
         *,
         currency: str | None,
-        currency_of: Callable[[int], str],
+        currency_of: Callable[[int], str | None],
         together: Callable[[int, int], bool],
         keep_refused: bool = False,
     ) -> None:

@@ -1,0 +1,94 @@
+"""The reason of every offer, from what made it a candidate: items of cart or history, and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from offers.deciding.candidates import Gathered
+from offers.deciding.serving_model import ServingModel
+from offers.deciding.situation import Situation
+from offers.domain.offer import Reason
+from offers.ranking.arbitration import Pick
+
+__all__ = ["justify", "price_difference"]
+
+
+def price_difference(row: int, base: int, situation: Situation) -> int | None:
+    """By how many minor units a row costs more than what is paid for ``base``; None when that is not known."""
+    for line, paid in zip(situation.cart, situation.paid, strict=True):
+        if line == base:
+            return int(situation.shelf.price[row]) - paid if paid > 0 else None
+    return int(situation.shelf.price[row]) - int(situation.shelf.price[base])
+
+
+def justify(
+    picks: Sequence[Pick],
+    found: Gathered,
+    situation: Situation,
+    serving: ServingModel | None,
+    item_ids: Sequence[str],
+) -> list[Reason]:
+    """One reason for each pick, in their order."""
+    personal = _personal(picks, found, serving, item_ids, set(situation.history.rows.tolist()))
+    reasons: list[Reason] = []
+    for pick in picks:
+        if pick.popular:
+            reasons.append(Reason("popular" if pick.score > 0 else "assortment"))
+        elif pick.relation == "cross_sell" and serving is not None:
+            reasons.append(_together(pick.row, found, situation, serving, item_ids))
+        elif pick.relation == "upsell":
+            difference = price_difference(pick.row, pick.base, situation)
+            facts = {} if difference is None else {"price_difference": float(difference)}
+            reasons.append(Reason("better_version", (item_ids[pick.base],), facts))
+        elif pick.relation == "substitute":
+            reasons.append(Reason("same_need", (item_ids[pick.base],)))
+        elif pick.relation == "repeat":
+            reasons.append(Reason("bought_before", (item_ids[pick.row],)))
+        else:
+            reasons.append(personal[pick.row])
+    return reasons
+
+
+def _together(
+    row: int, found: Gathered, situation: Situation, serving: ServingModel, item_ids: Sequence[str]
+) -> Reason:
+    """The line of the strongest pair, with the baskets that hold both and the baskets that hold the line."""
+    view = serving.view
+    index = view.index_of(row)
+    sources = found.complements.sources_of(index)
+    bases = [situation.bases[place] for place in sources[:2]]
+    facts: dict[str, float] = {}
+    if bases:
+        strongest = view.index_of(bases[0])
+        start, stop = int(view.co_indptr[strongest]), int(view.co_indptr[strongest + 1])
+        at = np.flatnonzero(view.co_indices[start:stop] == index)
+        if len(at):
+            facts = {
+                "together": float(view.co_together[start + int(at[0])]),
+                "baskets": float(view.item_baskets[strongest]),
+            }
+    return Reason("bought_together", tuple(item_ids[base] for base in bases), facts)
+
+
+def _personal(
+    picks: Sequence[Pick],
+    found: Gathered,
+    serving: ServingModel | None,
+    item_ids: Sequence[str],
+    bought: set[int],
+) -> dict[int, Reason]:
+    """Reasons of what taste found, by row: all of them by one solve."""
+    rows = [p.row for p in picks if p.relation == "next_best" and not p.popular]
+    if not rows or serving is None or found.taste is None:
+        return {}
+    indexes = serving.view.indexes_of(np.array(rows, np.int64))
+    because = found.taste.because(serving.view.factors[indexes])
+    reasons: dict[int, Reason] = {}
+    for row, base in zip(rows, because, strict=True):
+        if row in bought:
+            reasons[row] = Reason("bought_before", (item_ids[row],))
+        else:
+            reasons[row] = Reason("similar_taste", (item_ids[base],) if base >= 0 else ())
+    return reasons

@@ -1,0 +1,99 @@
+"""Who asks, with what in the cart, in the numbers that ranking works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from offers.deciding.ports import PersonView
+from offers.deciding.request import OfferRequest
+from offers.domain.ids import Person
+from offers.errors import FieldError
+from offers.ranking.arrays import Shelf
+from offers.ranking.filters import Barred
+from offers.ranking.taste import History, barred_by_history
+from offers.ranking.weights import SECONDS_A_DAY
+from offers.state.catalogue import Catalogue
+
+__all__ = ["Situation", "situate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One request against the live catalogue.
+
+    ``cart``: rows of the known lines, in order, and ``paid`` their unit prices in minor units (the line's own, else
+    the catalogue's; 0 unknown). ``page``: row of the item of a product page. ``bases``: rows that complements are
+    sought for: cart and page, or else the latest order.
+    """
+
+    person: Person | None
+    history: History
+    cart: tuple[int, ...]
+    paid: tuple[int, ...]
+    page: int | None
+    bases: tuple[int, ...]
+    barred: Barred
+    shelf: Shelf
+    warnings: tuple[FieldError, ...]
+
+    @property
+    def looked_at(self) -> tuple[int, ...]:
+        """Rows of cart and page."""
+        return self.cart if self.page is None else (*self.cart, self.page)
+
+
+def situate(
+    request: OfferRequest,
+    view: PersonView | None,
+    catalogue: Catalogue,
+    shelf_now: Callable[[], Shelf],
+    now_us: int,
+    bought_again_after_days: float,
+    shown: Iterable[int],
+) -> Situation:
+    """Translate ids to rows; ``view`` None when the history could not be had. ``shown``: rows of the same page."""
+    row_of = catalogue.row_of
+    rows: list[int] = []
+    orders: list[int] = []
+    ages: list[float] = []
+    now_s = now_us / 1e6
+    latest: int | None = None
+    last_order: list[int] = []
+    for item_id, times, _, last_seconds in view.items if view is not None else ():
+        row = row_of.get(item_id)
+        if row is None:
+            continue
+        rows.append(row)
+        orders.append(times)
+        ages.append((now_s - last_seconds) / SECONDS_A_DAY)
+        latest = last_seconds if latest is None else latest
+        if last_seconds == latest:
+            last_order.append(row)
+    cart: dict[int, int] = {}
+    warnings: list[FieldError] = []
+    for place, line in enumerate(request.cart):
+        row = row_of.get(line.item_id)
+        if row is None:
+            warnings.append(FieldError(f"/cart/{place}/item_id", "unknown_item", "no such item in the catalogue"))
+        elif row not in cart or cart[row] == 0:
+            cart[row] = line.price or 0
+    page = row_of.get(request.page_item) if request.context and request.page_item is not None else None
+    excluded = [row for item_id in request.exclude if (row := row_of.get(item_id)) is not None]
+    # Only now: the catalogue grows by appending, so every row found above is inside arrays taken after it.
+    shelf = shelf_now()
+    history = History.of(rows, orders, ages)
+    barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else ()
+    in_cart = tuple(cart)
+    looked_at = in_cart if page is None else (*in_cart, page)
+    return Situation(
+        person=view.person if view is not None else Person.of(request.customer_id, request.visitor_id),
+        history=history,
+        cart=in_cart,
+        paid=tuple(price or int(shelf.price[row]) for row, price in cart.items()),
+        page=page,
+        bases=looked_at or tuple(last_order),
+        barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=barred_rows, shown=shown),
+        shelf=shelf,
+        warnings=tuple(warnings),
+    )
