@@ -298,9 +298,12 @@ class ModelEntry(Struct):
     """A trained model."""
 
     id: str
-    created_at: str
     current: bool
-    metrics: dict[str, Any] = {}
+    created_at: Annotated[str | None, Meta(description="RFC 3339, UTC")]
+    ledger_version: Annotated[int | None, Meta(description="Version of the ledger it was made from")]
+    gate_passed: bool | None
+    metrics: dict[str, Any]
+    fault: Annotated[str | None, Meta(description="Why its files cannot be read")]
 
 
 class ModelsAnswer(Struct):

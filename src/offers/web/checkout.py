@@ -20,6 +20,7 @@ from offers.domain.ids import id_fault
 from offers.domain.money import currency_fault, normal_currency, to_minor
 from offers.domain.offer import Cart, CartLine
 from offers.errors import FieldError, OffersError
+from offers.intake.fields import id_code
 from offers.web.auth import Principal
 from offers.web.body import read_json
 from offers.web.context import Web
@@ -122,7 +123,7 @@ class Checkout:
         for name, value in (("customer_id", body.customer_id), ("visitor_id", body.visitor_id)):
             fault = id_fault(value) if value is not None else None
             if fault:
-                faults.append(FieldError("/" + name, "invalid_id", fault))
+                faults.append(FieldError("/" + name, id_code(value or ""), fault))
         currency = body.currency
         if currency is not None:
             fault = currency_fault(currency)
@@ -179,7 +180,7 @@ def _cart(body: OffersBody, currency: str, faults: list[FieldError]) -> tuple[Ca
     for n, line in enumerate(body.cart):
         fault = id_fault(line.item_id)
         if fault:
-            faults.append(FieldError(pointer("cart", n, "item_id"), "invalid_id", fault))
+            faults.append(FieldError(pointer("cart", n, "item_id"), id_code(line.item_id), fault))
         price = None
         if line.price is not None:
             try:

@@ -11,6 +11,7 @@ from offers.domain.event import Event
 from offers.domain.ids import Person, id_fault
 from offers.errors import FieldError, InvalidInput, NotFound
 from offers.intake.customers import CUSTOMER_FIELDS, read_customer
+from offers.intake.fields import id_code
 from offers.web.answers import CustomerAnswer, Receipt
 from offers.web.context import Web
 from offers.web.facts import keep, stated
@@ -30,7 +31,7 @@ _CUSTOMER = Parameter("customer_id", "path", "The customer", _ID, required=True,
 def _checked(customer_id: str, where: str = "/customer_id") -> None:
     fault = id_fault(customer_id)
     if fault:
-        raise InvalidInput.at(where, "invalid_id", fault)
+        raise InvalidInput.at(where, id_code(customer_id), fault)
 
 
 GET = Operation(
@@ -139,7 +140,7 @@ ALIAS = Operation(
 def _alias(web: Web, customer_id: str) -> Response:
     body = validate(document_of(web), AliasBody, strict_names=True)
     faults = [
-        FieldError(where, "invalid_id", fault)
+        FieldError(where, id_code(value), fault)
         for where, value in (("/customer_id", customer_id), ("/to", body.to))
         if (fault := id_fault(value))
     ]

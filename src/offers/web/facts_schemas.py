@@ -28,6 +28,9 @@ Group = Annotated[Id, Meta(description="Variants of one thing share it; one of t
 Status = Annotated[str, Meta(extra_json_schema={"enum": list(STATUSES)})]
 
 
+Attributes = Annotated[dict[str, Any], Meta(max_length=100, description="Anything else, at most 100")]
+
+
 class EventItem(Struct, omit_defaults=True):
     """A line of an order, cart or list, in GA4's words. Other fields are kept."""
 
@@ -134,4 +137,4 @@ class CustomerBody(Struct):
     consent_email: Annotated[bool | Consent | None, Meta(description="May letters be sent")] = None
     consent_sms: Annotated[bool | Consent | None, Meta(description="May messages be sent")] = None
     source: Annotated[Text | None, Meta(description="Where the customer came from")] = None
-    attributes: Annotated[dict[str, Any] | None, Meta(max_length=100, description="Anything else, at most 100")] = None
+    attributes: Attributes | None = None

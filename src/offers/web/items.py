@@ -12,6 +12,7 @@ from offers.domain.ids import id_fault
 from offers.domain.item import Item
 from offers.domain.money import to_major
 from offers.errors import InvalidInput, NotFound, OffersError
+from offers.intake.fields import id_code
 from offers.intake.items import CATEGORIES, ITEM_FIELDS, read_item
 from offers.web.answers import ItemAnswer, ItemLine, Receipt
 from offers.web.body import lines_of, parse_json
@@ -82,7 +83,7 @@ def _wire(item: Item) -> dict[str, Any]:
 def _get(web: Web, item_id: str) -> Response:
     fault = id_fault(item_id)
     if fault:
-        raise InvalidInput.at("/item_id", "invalid_id", fault)
+        raise InvalidInput.at("/item_id", id_code(item_id), fault)
     found = web.services.catalogue_store.get([item_id]).get(item_id)
     if found is None:
         raise NotFound(f"There is no item {item_id!r}")

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -63,12 +63,13 @@ class _Standing(Collector):
     def _stream(self) -> list[GaugeMetricFamily]:
         stream = self._services.stream
         last, projected = stream.last_position(), stream.projected()
-        behind_ms = max(0, (last >> 20) - (projected >> 20)) if projected < last else 0
+        waiting = stream.read_stored(projected, 1) if projected < last else []
+        behind_ms = max(0, self._services.clock.now_us() // 1000 - (waiting[0][0] >> 20)) if waiting else 0
         return [
             GaugeMetricFamily("offers_stream_entries", "Accepted events not yet trimmed", value=stream.length()),
             GaugeMetricFamily(
                 "offers_projection_lag_seconds",
-                "Time between the last accepted event and the last one applied to the online state",
+                "Age of the oldest accepted event that is not yet applied to the online state",
                 value=behind_ms / 1000,
             ),
         ]
@@ -82,6 +83,7 @@ class Metrics:
     """The metrics of one application. Label children are kept, so that counting is a dictionary look-up and an add."""
 
     def __init__(self, services: Services) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         registry = CollectorRegistry()
         self._duration = Histogram(

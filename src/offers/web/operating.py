@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
+from offers.clock import from_us
 from offers.errors import OffersError
 from offers.web.answers import ModelsAnswer, ReadinessAnswer
 from offers.web.checkout import flag
@@ -127,15 +128,25 @@ MODELS = Operation(
 
 def _models(web: Web) -> Response:
     services = web.services
-    current = services.registry.current()
     serving = services.models.current
     rows = [
-        {"id": m.id, "created_at": m.created_at, "current": m.id == current, "metrics": dict(m.metrics)}
-        for m in services.registry.list()
+        {
+            "id": info.id,
+            "current": info.current,
+            "created_at": from_us(info.manifest.created_at).isoformat() if info.manifest else None,
+            "ledger_version": info.manifest.ledger_version if info.manifest else None,
+            "gate_passed": info.manifest.gate.passed if info.manifest and info.manifest.gate else None,
+            "metrics": info.manifest.metrics if info.manifest else {},
+            "fault": info.fault,
+        }
+        for info in services.registry.list()
     ]
-    rows.sort(key=lambda row: str(row["created_at"]), reverse=True)
     return json_response(
-        {"current": current, "serving": serving.version if serving is not None else None, "models": rows}
+        {
+            "current": services.registry.current(),
+            "serving": serving.version if serving is not None else None,
+            "models": rows,
+        }
     )
 
 

@@ -13,6 +13,7 @@ from offers.deciding.request import PicksRequest
 from offers.deciding.response import picks_response
 from offers.domain.ids import Person, id_fault
 from offers.errors import FieldError
+from offers.intake.fields import id_code
 from offers.web.answers import PicksAnswer, SignedAnswer
 from offers.web.context import Web
 from offers.web.operation import JSON, Body, Operation, Parameter, Reply, Route
@@ -33,10 +34,10 @@ def checked(customer_id: str, query: PicksQuery | PicksLine | SignBody, base: st
     faults: list[FieldError] = []
     fault = id_fault(customer_id)
     if fault:
-        faults.append(FieldError(base + "customer_id", "invalid_id", fault))
+        faults.append(FieldError(base + "customer_id", id_code(customer_id), fault))
     fault = id_fault(query.message_id) if query.message_id is not None else None
     if fault:
-        faults.append(FieldError(base + "message_id", "invalid_id", fault))
+        faults.append(FieldError(base + "message_id", id_code(query.message_id or ""), fault))
     if query.limit is not None and query.min > query.limit:
         faults.append(FieldError(base + "min", "out_of_range", "cannot be more than limit"))
     ensure(faults)

@@ -67,6 +67,11 @@ Currency = Annotated[
 ]
 
 
+Channel = Annotated[str, Meta(max_length=50)]
+Milliseconds = Annotated[int, Meta(ge=1, le=60_000)]
+Placements = Annotated[list[Placement], Meta(min_length=1, max_length=10)]
+
+
 class CartLineBody(Struct):
     """One line of the cart as it is now."""
 
@@ -80,14 +85,11 @@ class OffersBody(Struct):
 
     placement: Placement | None = None
     placements: Annotated[
-        list[Placement] | None,
-        Meta(min_length=1, max_length=10, description="Several blocks of one page, answered without repeats"),
+        Placements | None, Meta(description="Several blocks of one page, answered without repeats")
     ] = None
     customer_id: Annotated[Id | None, Meta(description="The known customer", examples=["c-17"])] = None
     visitor_id: Annotated[Id | None, Meta(description="The anonymous visitor", examples=["v-9f"])] = None
-    channel: Annotated[
-        str | None, Meta(max_length=50, description="Where this is: web, app, kiosk", examples=["web"])
-    ] = None
+    channel: Annotated[Channel | None, Meta(description="Where this is: web, app, kiosk", examples=["web"])] = None
     limit: Limit | None = None
     cart: Annotated[list[CartLineBody], Meta(description="The cart; its items are never offered")] = []
     currency: Annotated[
@@ -104,8 +106,8 @@ class OffersBody(Struct):
         Meta(description="Anything worth recording with the decision", examples=[{"store": "msk-1"}]),
     ] = {}
     deadline_ms: Annotated[
-        int | None,
-        Meta(ge=1, le=60_000, description="Milliseconds this answer may take; then it degrades", examples=[150]),
+        Milliseconds | None,
+        Meta(description="Milliseconds this answer may take; then it degrades", examples=[150]),
     ] = None
     lang: Lang | None = None
     preview: Annotated[bool, Meta(description="Record nothing and expose nobody")] = False

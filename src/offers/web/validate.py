@@ -38,6 +38,8 @@ def _plain(message: str) -> tuple[str, str]:
     if "missing required field" in message:
         name = message.rsplit("`", 2)[-2]
         return "required", f"the field {name!r} is required"
+    if "matching regex" in message:
+        return "invalid_format", f"must match {message.partition('matching regex ')[2].strip(chr(39))}"
     if message.startswith("Expected"):
         rule = message.replace("Expected ", "must be ", 1).replace("`", "")
         for python, word in _WORDS.items():
@@ -71,13 +73,20 @@ def _nested(struct: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:
     assert isinstance(info, shapes.StructType)
     found: dict[str, type[msgspec.Struct]] = {}
     for field in info.fields:
-        kinds = field.type.types if isinstance(field.type, shapes.UnionType) else (field.type,)
-        for kind in kinds:
-            if isinstance(kind, shapes.ListType | shapes.VarTupleType) and isinstance(
-                kind.item_type, shapes.StructType
-            ):
-                found[field.encode_name] = kind.item_type.cls
+        whole = _bare(field.type)
+        for kind in map(_bare, whole.types if isinstance(whole, shapes.UnionType) else (whole,)):
+            if isinstance(kind, shapes.ListType):
+                item = _bare(kind.item_type)
+                if isinstance(item, shapes.StructType):
+                    found[field.encode_name] = item.cls
     return found
+
+
+def _bare(kind: shapes.Type) -> shapes.Type:
+    """A type without its documentation."""
+    while isinstance(kind, shapes.Metadata):
+        kind = kind.type
+    return kind
 
 
 def faults(document: Any, struct: type[msgspec.Struct], base: str = "", *, lax: bool = False) -> list[FieldError]:
