@@ -13,7 +13,7 @@ import redis.exceptions
 
 from offers.clock import Clock, SystemClock
 from offers.domain.event import NAMES, Event
-from offers.errors import Busy, OffersError, StateUnavailable
+from offers.errors import Busy, Conflict, StateUnavailable
 from offers.ledger import codec, position
 from offers.ledger.keys import LedgerKeys
 from offers.ledger.seen import SeenIds, id_hash
@@ -193,6 +193,7 @@ class EventStream:
         Reading takes nothing away: the projector and the writer each read at their own position. An entry
         without the field of an event (not ours) comes as ``b""``.
         """
+        entries: Any
         with spoken():
             if block_ms:
                 found: Any = self.client.xread(
@@ -289,7 +290,7 @@ class EventStream:
         ``token``: the lease under which this happens; without one, nobody may hold it.
 
         Raises:
-            OffersError: ``conflict``, the lease is another's.
+            Conflict: the lease is another's.
         """
         with spoken():
             removed = int(
@@ -299,7 +300,7 @@ class EventStream:
                 )
             )
         if removed < 0:
-            raise OffersError("another process drains the stream", code="conflict")
+            raise Conflict("another process drains the stream")
         return removed
 
     def sweep(self) -> int:

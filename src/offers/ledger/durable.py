@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["sync_files", "sync_table"]
+__all__ = ["sync_checkpoint", "sync_files", "sync_table"]
 
 _THREADS = 8  # a journalling file system joins concurrent fsyncs into one journal commit
 
@@ -67,9 +67,20 @@ def sync_table(root: Path, after: int, upto: int) -> int:
     Data files first, then the log entries that name them, then the directories: what is named is there.
     """
     log = root / "_delta_log"
-    entries = [log / f"{version:020d}.json" for version in range(after + 1, upto + 1)]
+    if upto - after > 100:  # most entries of a long range were cut from the log, and synced before that
+        versions = sorted(int(path.stem) for path in log.glob("*.json") if path.stem.isdecimal())
+    else:
+        versions = list(range(after + 1, upto + 1))
+    entries = [log / f"{version:020d}.json" for version in versions if after < version <= upto]
     data = [root / path for entry in entries for path in _added(entry)]
     sync_files(data, root)
     sync_files(entries, root)
     _sync(root.parent)
     return len(data) + len(entries)
+
+
+def sync_checkpoint(root: Path) -> None:
+    """fsync the checkpoints of the local table at ``root``: before the log entries they stand for are cut."""
+    log = root / "_delta_log"
+    sync_files(log.glob("*.checkpoint*.parquet"), root)
+    sync_files([log / "_last_checkpoint"], root)

@@ -106,10 +106,10 @@ class SeenIds:
         self._view = None
         return done
 
-    def bucket_keys(self, view: Generations, hashes: Sequence[bytes]) -> list[bytes]:
+    def bucket_keys(self, view: Generations, hashes: Sequence[bytes]) -> list[bytes | str | memoryview[int]]:
         """Key of the bucket of every hash in every live generation: all of the newest first, then the next."""
         head = [int.from_bytes(h[:4], "big") for h in hashes]
-        keys: list[bytes] = []
+        keys: list[bytes | str | memoryview[int]] = []
         base = self._keys.seen.encode()
         for generation in view.live:
             stem = b"%b:%x:" % (base, generation.number)
@@ -147,7 +147,7 @@ class SeenIds:
             for start in range(0, generation.buckets, chunk):
                 end = min(start + chunk, generation.buckets)
                 names = [self._keys.bucket(generation.number, b) for b in range(start, end)]
-                removed += int(self._client.unlink(*names))  # type: ignore[arg-type]
+                removed += int(self._client.unlink(*names))
         if view.dead:
             self._put(view.stamp, view.live, (), fresh=False)
         return removed

@@ -66,7 +66,7 @@ class LedgerTable:
         try:
             DeltaTable.create(
                 self.url,
-                SCHEMA.to_frame(),
+                SCHEMA,
                 mode="error",
                 name="ledger",
                 description="Every fact the shop told, one row each",
