@@ -46,36 +46,44 @@ class BackLinks(msgspec.Struct, array_like=True):
 
 
 class Fact(msgspec.Struct, array_like=True):
-    """What of an order's event decides what is left of the order. Times µs, money minor units."""
+    """What of an order's event decides what is left of the order. Times in µs.
+
+    ``id_hash``: 8 bytes of the hash of the event's id and day, by which a repeat is known. ``lines``: (item_id,
+    quantity). ``who``: the person key the event named, None when it is the book's own person. ``imported``: it came
+    by a file.
+    """
 
     position: int
-    event_id: str
+    id_hash: int
     event_name: str
     occurred_at: int
-    lines: list[tuple[str, float, int | None]]
+    lines: list[tuple[str, float]]
     version_at: int | None = None
     status: str | None = None
     value: int | None = None
-    currency: str | None = None
-    source: str = "api"
-    received_at: int = 0
+    imported: bool = False
+    who: str | None = None
 
 
 class OrderEntry(msgspec.Struct, array_like=True):
-    """One order: its facts in position order, and what is left of it as (item_id, quantity)."""
+    """One order: its facts in the order they came, and what is left of it.
+
+    ``occurred_at``: of its first version in µs; 0 when nothing is left or it does not count yet. ``net``: (item_id,
+    quantity) that are left, None when they are the lines of its only fact.
+    """
 
     order_id: str
     facts: list[Fact]
-    net: list[tuple[str, float]] = []
     occurred_at: int = 0
+    net: list[tuple[str, float]] | None = None
 
 
 class OrderBook(msgspec.Struct, array_like=True):
-    """A person's latest orders. ``dropped``: older orders that no longer fit, ``dropped_first_at`` the earliest."""
+    """A person's latest orders. ``dropped``: older ones that counted and no longer fit, ``dropped_at`` the earliest."""
 
     orders: list[OrderEntry] = []
     dropped: int = 0
-    dropped_first_at: int = 0
+    dropped_at: int = 0
 
 
 class Profile(msgspec.Struct, array_like=True):

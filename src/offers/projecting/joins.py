@@ -1,0 +1,147 @@
+"""Who is one person: visitors seen with customers, customers merged by an alias, and persons erased.
+
+A visitor belongs to the last customer seen with it; a visitor seen with more than 3 customers in 30 days is shared
+and never joined. Two customers merge only by an alias. Chains end at one person, whose book has it all.
+"""
+
+from __future__ import annotations
+
+from offers.domain.event import Event
+from offers.projecting.workspace import DROPPED, Workspace
+from offers.state.records import BackLinks, Link, Profile
+
+__all__ = ["MAX_CUSTOMERS", "WINDOW_US", "alias", "erase", "seen_with", "sight"]
+
+MAX_CUSTOMERS = 3
+WINDOW_US = 30 * 86_400_000_000
+_FRESH_US = 3_600_000_000
+_MEMBERS = 1_000
+
+
+def seen_with(link: Link, customer: str, at: int, position: int) -> Link | None:
+    """The link of a visitor after it was seen with ``customer`` (person key) at ``at`` µs; None if unchanged.
+
+    A sighting less than an hour after the last one changes nothing: it would only be written.
+    """
+    if link.shared:
+        return None
+    seen = dict(link.seen)
+    before = seen.get(customer)
+    if before is not None and at - before < _FRESH_US:
+        return None
+    seen[customer] = at
+    newest = max(seen.values())
+    recent = {who: when for who, when in seen.items() if newest - when <= WINDOW_US}
+    if len(recent) > MAX_CUSTOMERS:
+        return Link(position, shared=True)
+    to = max(recent, key=lambda who: (recent[who], who == customer, who))
+    if to == link.to and list(recent.items()) == link.seen:
+        return None
+    return Link(position, to=to, seen=list(recent.items()))
+
+
+def sight(work: Workspace, position: int, visitor_id: str, customer_id: str, at: int) -> None:
+    """A visitor was seen with a customer at ``at`` µs."""
+    visitor = f"v:{visitor_id}"
+    link = work.link(visitor) or Link()
+    if link.position >= position:
+        return
+    customer = work.end_of(f"c:{customer_id}")
+    changed = seen_with(link, customer, at, position)
+    if changed is None:
+        return
+    work.set_link(visitor, changed)
+    _belongs(work, customer, [visitor], position)
+    if changed.to is not None:
+        _join(work, visitor, work.end_of(changed.to), position)
+
+
+def alias(work: Workspace, position: int, event: Event) -> None:
+    """``customer_aliased``: the event's customer, or its visitor, is the customer ``params.to``."""
+    to = event.params.get("to")
+    if not isinstance(to, str) or not to:
+        raise ValueError("an alias names no customer to merge into")
+    if not event.customer_id:
+        if event.visitor_id:
+            sight(work, position, event.visitor_id, to, event.occurred_at)
+        return
+    old, new = work.end_of(f"c:{event.customer_id}"), work.end_of(f"c:{to}")
+    link = work.link(old)
+    if old == new or (link is not None and link.position >= position):
+        return
+    _join(work, old, new, position)
+    _merge_profiles(work, old, new, position)
+    _belongs(work, new, [old, *work.back_links(old).members], position)
+    work.set_back_links(old, BackLinks())
+    work.set_link(old, Link(position, to=new))
+
+
+def erase(work: Workspace, position: int, event: Event) -> None:
+    """``customer_erased``: nothing that was told before this position remains, of any id of the person."""
+    person = event.person
+    if person is None:
+        raise ValueError("an erasure names nobody")
+    end = work.end_of(person.key)
+    known = dict.fromkeys([end, person.key, *work.back_links(end).members])
+    members = [member for member in known if work.end_of(member) == end]
+    for member in members:
+        for order_id in work.shelf(member).erase(position, work.counts_from):
+            work.set_owner(order_id, None)
+        profile = work.profile(member)
+        if profile is not None and profile.position <= position:
+            work.set_profile(member, None)
+        link = work.link(member)
+        if link is not None and link.position <= position:
+            work.set_link(member, None)
+        work.forget(member)
+    for member in known.keys() - set(members):
+        # A visitor that has since gone over to another customer: only the trace of this one goes.
+        link = work.link(member)
+        if link is not None and any(who == end for who, _ in link.seen):
+            kept = [(who, when) for who, when in link.seen if who != end]
+            work.set_link(member, Link(link.position, link.to, link.shared, kept))
+    work.set_back_links(end, BackLinks())
+
+
+def _join(work: Workspace, old: str, new: str, position: int) -> None:
+    """What ``old`` has becomes ``new``'s."""
+    if old == new:
+        return
+    source, target = work.shelf(old), work.shelf(new)
+    entries = [entry for entry in source.orders.values() if entry.facts[0].position <= position]
+    for entry in entries:
+        source.lose(entry.order_id)
+        work.set_owner(entry.order_id, new)
+    dropped = source.lose_dropped()
+    if (entries or dropped[0]) and target.position < position:
+        for order_id in target.take(entries, dropped, old, position, work.counts_from):
+            work.set_owner(order_id, DROPPED)
+    if source.position:
+        source.gone = source.dirty = True
+    work.hand_over(old, new)
+
+
+def _belongs(work: Workspace, customer: str, members: list[str], position: int) -> None:
+    known = work.back_links(customer).members
+    new = [member for member in members if member not in known]
+    if new:
+        work.set_back_links(customer, BackLinks(position, (known + new)[-_MEMBERS:]))
+
+
+def _merge_profiles(work: Workspace, old: str, new: str, position: int) -> None:
+    """The surviving customer's own words win; of a consent, the later one."""
+    theirs, own = work.profile(old), work.profile(new)
+    if theirs is None:
+        return
+    if own is None or own.position < position:
+        merged = theirs.fields | (own.fields if own is not None else {})
+        for name in ("consent_email", "consent_sms"):
+            later = max(
+                (p.fields for p in (theirs, own) if p is not None and name in p.fields),
+                key=lambda fields: fields.get(f"{name}_at", 0),
+                default=None,
+            )
+            if later is not None:
+                merged |= {key: later[key] for key in (name, f"{name}_at", f"{name}_source") if key in later}
+        work.set_profile(new, Profile(position, merged))
+    work.set_profile(old, None)

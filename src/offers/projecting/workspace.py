@@ -1,0 +1,217 @@
+"""A batch's working set of people: read together, changed in memory in order, written in an order that survives.
+
+What a crash between two writes leaves behind is repaired by applying the same events again, because
+
+1. what persons *have* is written first: order books (still with what they are about to lose), profiles;
+2. then the books of those who lost an order to somebody else, without it;
+3. then whose each order is;
+4. then links, together with the emptied book of who was joined to somebody.
+
+So a link tells that every event up to its position has reached its person, an owner that the book has the order,
+and a book's position that it holds every event of its person up to there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+
+from offers.projecting.history import history_of
+from offers.projecting.shelf import Shelf
+from offers.state.people_store import Part, PeopleStore, PersonWrite
+from offers.state.records import (
+    BACK_LINKS,
+    HISTORY,
+    LINK,
+    ORDERS,
+    PROFILE,
+    BackLinks,
+    Link,
+    Profile,
+    split_position,
+    with_position,
+)
+
+__all__ = ["DROPPED", "UNCLAIMED_TTL_S", "Workspace"]
+
+UNCLAIMED_TTL_S = 60 * 86_400
+"""How long the events of an order of nobody (a guest, or a refund before its purchase) wait for a person."""
+
+
+DROPPED = "-"
+"""Owner of an order that no longer fitted into its person's book: what comes about it is passed over."""
+
+_LATEST = (1 << 63) - 1
+
+
+class Workspace:
+    """Reads through and keeps what it read until :meth:`save`. For one thread."""
+
+    def __init__(self, store: PeopleStore, counts_from: str) -> None:
+        self.counts_from = counts_from
+        self._store = store
+        self._shelves: dict[str, Shelf] = {}
+        self._links: dict[str, Link | None] = {}
+        self._backs: dict[str, BackLinks] = {}
+        self._profiles: dict[str, Profile | None] = {}
+        self._owners: dict[str, str | None] = {}
+        self._dirty_links: set[str] = set()
+        self._dirty_backs: set[str] = set()
+        self._dirty_profiles: set[str] = set()
+        self._dirty_owners: set[str] = set()
+        self._forgotten: dict[str, None] = {}
+        self._handed_over: list[tuple[str, str]] = []
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def prefetch(self, buyers: Iterable[str], seen: Iterable[str], told: Iterable[str], orders: Sequence[str]) -> None:
+        """Read at once what a batch will need: books and links of ``buyers``, links of ``seen``, profiles of
+        ``told`` (person keys), owners of ``orders``."""
+        missing = [order_id for order_id in dict.fromkeys(orders) if order_id not in self._owners]
+        owners = self._store.owners(missing)
+        self._owners.update((order_id, owners.get(order_id)) for order_id in missing)
+        buyers = [*buyers, *(owner for owner in owners.values() if owner != DROPPED)]
+        told = list(told)
+        ahead = dict.fromkeys([*buyers, *seen, *told])
+        while ahead:  # link by link to the end of every chain
+            self._read([(person, "l") for person in ahead if person[0] in "cv"])
+            ahead = dict.fromkeys(
+                link.to
+                for person in ahead
+                if (link := self._links.get(person)) is not None and link.to is not None and link.to not in self._links
+            )
+        books: list[tuple[str, Part]] = [(name, "o") for person in buyers for name in (person, self.end_of(person))]
+        profiles: list[tuple[str, Part]] = [(self.end_of(person), "p") for person in told]
+        self._read(books + profiles)
+
+    def _read(self, wanted: Iterable[tuple[str, Part]]) -> None:
+        known: dict[Part, Container[str]] = {
+            "o": self._shelves,
+            "l": self._links,
+            "b": self._backs,
+            "p": self._profiles,
+        }
+        pairs = [pair for pair in dict.fromkeys(wanted) if pair[0] not in known[pair[1]]]
+        for (person, part), value in zip(pairs, self._store.read(pairs), strict=True):
+            if part == "o":
+                self._shelves[person] = Shelf.of(person, value)
+            elif part == "l":
+                self._links[person] = None if value is None else LINK.decode(value)
+            elif part == "b":
+                self._backs[person] = BackLinks() if value is None else BACK_LINKS.decode(value)
+            else:
+                self._profiles[person] = None if value is None else PROFILE.decode(split_position(value)[1])
+
+    def shelf(self, person: str) -> Shelf:
+        """The order book of a person key, which must be the end of its chain to be told anything."""
+        if person not in self._shelves:
+            self._read([(person, "o")])
+        return self._shelves[person]
+
+    def link(self, person: str) -> Link | None:
+        if person[0] not in "cv":
+            return None
+        if person not in self._links:
+            self._read([(person, "l")])
+        return self._links[person]
+
+    def back_links(self, person: str) -> BackLinks:
+        if person not in self._backs:
+            self._read([(person, "b")])
+        return self._backs[person]
+
+    def profile(self, person: str) -> Profile | None:
+        if person not in self._profiles:
+            self._read([(person, "p")])
+        return self._profiles[person]
+
+    def owner(self, order_id: str) -> str | None:
+        """Whose book has the order: a person key at the end of its chain, :data:`DROPPED`, or None."""
+        if order_id not in self._owners:
+            self._owners[order_id] = self._store.owners([order_id]).get(order_id)
+        owner = self._owners[order_id]
+        return None if owner is None else self.end_of(owner)
+
+    def end_of(self, person: str) -> str:
+        """The person at the end of a chain of joins."""
+        passed = {person}
+        while (link := self.link(person)) is not None and link.to is not None and link.to not in passed:
+            person = link.to
+            passed.add(person)
+        return person
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    def set_link(self, person: str, link: Link | None) -> None:
+        self._links[person] = link
+        self._dirty_links.add(person)
+
+    def set_back_links(self, person: str, back: BackLinks) -> None:
+        self._backs[person] = back
+        self._dirty_backs.add(person)
+
+    def set_profile(self, person: str, profile: Profile | None) -> None:
+        self._profiles[person] = profile
+        self._dirty_profiles.add(person)
+
+    def set_owner(self, order_id: str, person: str | None) -> None:
+        if self._owners.get(order_id, "") != person:
+            self._owners[order_id] = person
+            self._dirty_owners.add(order_id)
+
+    def forget(self, person: str) -> None:
+        """Remove what deciding kept of the person."""
+        self._forgotten[person] = None
+
+    def hand_over(self, old: str, new: str) -> None:
+        """What was frozen for ``old`` stays frozen for ``new``."""
+        self._handed_over.append((old, new))
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write every change, in the order above; afterwards this workspace is spent. Raises StateUnavailable."""
+        shelves = [shelf for shelf in self._shelves.values() if shelf.dirty]
+        have: dict[str, PersonWrite] = {}
+        without: list[PersonWrite] = []
+        joined: dict[str, PersonWrite] = {}
+        for shelf in shelves:
+            if shelf.gone and not shelf.orders:
+                joined[shelf.person] = PersonWrite(shelf.person, shelf.position, {"o": None, "h": None})
+                continue
+            have[shelf.person] = _books(shelf, with_lost=True)
+            if shelf.gone:
+                joined[shelf.person] = _books(shelf, with_lost=False)
+            elif shelf.lost:
+                without.append(_books(shelf, with_lost=False))
+        for person in self._dirty_profiles:
+            profile = self._profiles[person]
+            value = None if profile is None else with_position(profile.position, PROFILE.encode(profile))
+            self._also(have, person).parts["p"] = value
+        for person in self._dirty_backs:
+            back = self._backs[person]
+            self._also(have, person).parts["b"] = BACK_LINKS.encode(back) if back.members else None
+        for person in self._dirty_links:
+            link = self._links[person]
+            self._also(joined, person).parts["l"] = None if link is None else LINK.encode(link)
+        owners = {order_id: self._owners[order_id] for order_id in self._dirty_owners}
+        self._store.hand_over_frozen(self._handed_over)
+        self._store.write([list(have.values()), without, list(joined.values())], owners, 2)
+        if self._forgotten:
+            self._store.forget(list(self._forgotten))
+
+    def _also(self, writes: dict[str, PersonWrite], person: str) -> PersonWrite:
+        if person not in writes:
+            # Its book is not written: the position only guards against a process that was asleep.
+            shelf = self._shelves.get(person)
+            writes[person] = PersonWrite(person, shelf.position if shelf is not None else _LATEST)
+        return writes[person]
+
+
+def _books(shelf: Shelf, with_lost: bool) -> PersonWrite:
+    book = shelf.book(with_lost)
+    parts: dict[Part, bytes | None] = {"o": with_position(shelf.position, ORDERS.encode(book))}
+    if shelf.person[0] == "o":
+        return PersonWrite(shelf.person, shelf.position, parts, UNCLAIMED_TTL_S)
+    history = history_of(book)
+    parts["h"] = HISTORY.encode(history) if history.orders or history.items else None
+    return PersonWrite(shelf.person, shelf.position, parts)
