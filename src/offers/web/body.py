@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -26,7 +25,6 @@ MAX_DEPTH = 32
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
-_CHUNK = 1 << 16
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b'[]{}"\\')
 
 
@@ -121,7 +119,7 @@ def read_json(environ: dict[str, Any], limit: int) -> Any:
     return parse_json(read_bytes(environ, limit))
 
 
-def lines_of(environ: dict[str, Any], limit: int, most: int) -> Iterator[bytes]:
+def lines_of(environ: dict[str, Any], limit: int, most: int) -> list[bytes]:
     """The non-empty lines of an NDJSON body, checked for their number before the first is handed out."""
     _check_type(environ, NDJSON_TYPES)
     lines = [line for line in read_bytes(environ, limit).split(b"\n") if line.strip()]
@@ -129,4 +127,4 @@ def lines_of(environ: dict[str, Any], limit: int, most: int) -> Iterator[bytes]:
         raise TooLarge(f"A batch has at most {most} lines; this one has {len(lines)}")
     if not lines:
         raise InvalidInput("The batch is empty; send one JSON document per line")
-    return iter(lines)
+    return lines
