@@ -16,7 +16,10 @@ from offers.ranking.taste import Taste, taste_of
 
 __all__ = ["Gathered", "gather"]
 
-_NO_NEIGHBOURS = Neighbours(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int64))
+_NO_NEIGHBOURS = Neighbours(np.empty(0, np.int32), np.empty(0, np.float32), ())
+_NEAREST = 16
+"""Complements of each line that are scored for taste when only candidates are."""
+
 _SLACK = 24
 """Items of the exact ranking found beyond those needed, since the filters drop some."""
 
@@ -46,6 +49,7 @@ def gather(
 ) -> Gathered:
     """Candidates of the relations ``wanted``, as far as ``late()`` lets it. ``exact``: rank the whole model."""
     found = Gathered()
+    view = None if serving is None else serving.view
     for relation in wanted:
         if late():
             found.late = True
@@ -54,15 +58,14 @@ def gather(
             found.complements = relate.complements(serving.view, situation.bases)
             found.by_relation[relation] = relate.cross_sell(serving.view, found.complements)
         elif relation == "upsell" and situation.cart:
-            view = None if serving is None else serving.view
+            lines = tuple(zip(situation.cart, situation.paid, strict=True))
             found.by_relation[relation] = relate.upsell(
-                view, situation.shelf, categories(), situation.cart, situation.paid, max_price_ratio
+                view, situation.shelf, categories(), [line for line in lines if line[1] > 0], max_price_ratio
             )
         elif relation == "substitute":
-            bases, prices = _to_stand_in_for(situation)
-            if bases:
-                view = None if serving is None else serving.view
-                found.by_relation[relation] = relate.substitute(view, situation.shelf, categories(), bases, prices)
+            wanted_for = _to_stand_in_for(situation)
+            if wanted_for:
+                found.by_relation[relation] = relate.substitute(view, situation.shelf, categories(), wanted_for)
         elif relation == "next_best" and serving is not None:
             _personal(found, situation, serving, wanted, limit, exact)
         elif relation == "repeat":
@@ -72,15 +75,15 @@ def gather(
     return found
 
 
-def _to_stand_in_for(situation: Situation) -> tuple[list[int], list[int]]:
+def _to_stand_in_for(situation: Situation) -> list[tuple[int, int]]:
     """The item of the page, and lines of the cart that are out of stock, with what they cost."""
-    bases: dict[int, int] = {}
+    lines: dict[int, int] = {}
     if situation.page is not None:
-        bases[situation.page] = int(situation.shelf.price[situation.page])
+        lines[situation.page] = int(situation.shelf.price[situation.page])
     for row, price in zip(situation.cart, situation.paid, strict=True):
         if not situation.shelf.offerable[row]:
-            bases.setdefault(row, price)
-    return list(bases), list(bases.values())
+            lines.setdefault(row, price)
+    return list(lines.items())
 
 
 def _personal(
@@ -100,9 +103,10 @@ def _personal(
         first = limit + len(situation.barred.bought) + len(situation.barred.cart) + _SLACK
         candidates = relate.next_best_exact(serving.view, taste.folded, situation.shelf, first)
     else:
-        if not len(found.complements.targets) and situation.bases:
-            found.complements = relate.complements(serving.view, situation.bases)
-        candidates = relate.next_best(serving.view, taste, found.complements, serving.head)
+        near = found.complements
+        if not len(near.targets) and situation.bases:
+            near = relate.complements(serving.view, situation.bases)
+        candidates = relate.next_best(serving.view, taste, near.nearest(_NEAREST), serving.head)
     if "repeat" in wanted:
         # What was bought before is then offered as what it is, when it is due.
         bought = set(situation.history.rows.tolist())

@@ -11,6 +11,7 @@ from offers.deciding.serving_model import ServingModel
 from offers.deciding.situation import Situation
 from offers.domain.offer import Reason
 from offers.ranking.arbitration import Pick
+from offers.ranking.arrays import Ints
 
 __all__ = ["justify", "price_difference"]
 
@@ -31,7 +32,7 @@ def justify(
     item_ids: Sequence[str],
 ) -> list[Reason]:
     """One reason for each pick, in their order."""
-    personal = _personal(picks, found, serving, item_ids, set(situation.history.rows.tolist()))
+    personal = _personal(picks, found, serving, item_ids, situation.history.rows)
     reasons: list[Reason] = []
     for pick in picks:
         if pick.popular:
@@ -56,19 +57,13 @@ def _together(
 ) -> Reason:
     """The line of the strongest pair, with the baskets that hold both and the baskets that hold the line."""
     view = serving.view
-    index = view.index_of(row)
-    sources = found.complements.sources_of(index)
-    bases = [situation.bases[place] for place in sources[:2]]
+    sources = found.complements.sources_of(view.index_of(row))[:2]
+    bases = [situation.bases[place] for place, _ in sources]
     facts: dict[str, float] = {}
-    if bases:
+    if sources:
         strongest = view.index_of(bases[0])
-        start, stop = int(view.co_indptr[strongest]), int(view.co_indptr[strongest + 1])
-        at = np.flatnonzero(view.co_indices[start:stop] == index)
-        if len(at):
-            facts = {
-                "together": float(view.co_together[start + int(at[0])]),
-                "baskets": float(view.item_baskets[strongest]),
-            }
+        pair = int(view.co_indptr[strongest]) + sources[0][1]
+        facts = {"together": float(view.co_together[pair]), "baskets": float(view.item_baskets[strongest])}
     return Reason("bought_together", tuple(item_ids[base] for base in bases), facts)
 
 
@@ -77,17 +72,18 @@ def _personal(
     found: Gathered,
     serving: ServingModel | None,
     item_ids: Sequence[str],
-    bought: set[int],
+    bought: Ints,
 ) -> dict[int, Reason]:
     """Reasons of what taste found, by row: all of them by one solve."""
     rows = [p.row for p in picks if p.relation == "next_best" and not p.popular]
     if not rows or serving is None or found.taste is None:
         return {}
     indexes = serving.view.indexes_of(np.array(rows, np.int64))
-    because = found.taste.because(serving.view.factors[indexes])
+    because = found.taste.because(serving.view.factors.take(indexes, axis=0))
+    before = set(bought.tolist())
     reasons: dict[int, Reason] = {}
     for row, base in zip(rows, because, strict=True):
-        if row in bought:
+        if row in before:
             reasons[row] = Reason("bought_before", (item_ids[row],))
         else:
             reasons[row] = Reason("similar_taste", (item_ids[base],) if base >= 0 else ())

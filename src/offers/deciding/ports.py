@@ -6,13 +6,17 @@ from typing import Protocol
 
 from offers.domain.ids import Person
 
-__all__ = ["People", "PersonView", "Recorder", "Switches"]
+__all__ = ["HistoryItem", "People", "PersonView", "Recorder", "Switches"]
+
+
+HistoryItem = tuple[str, int, float, int]
+"""item_id, orders that hold it, quantity, seconds since the epoch of the latest of them."""
 
 
 class PersonView(Protocol):
     """A person and their history as the online state has it.
 
-    ``items``: (item_id, orders, quantity, seconds since the epoch of the latest order), newest first.
+    ``items``: newest first, each item once.
     ``same``: an earlier decision for the field asked for.
     """
 
@@ -20,7 +24,7 @@ class PersonView(Protocol):
     def person(self) -> Person | None: ...
 
     @property
-    def items(self) -> tuple[tuple[str, int, float, int], ...]: ...
+    def items(self) -> tuple[HistoryItem, ...]: ...
 
     @property
     def same(self) -> bytes | None: ...

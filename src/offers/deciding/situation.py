@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from offers.deciding.ports import PersonView
+from offers.deciding.ports import HistoryItem, PersonView
 from offers.deciding.request import OfferRequest
 from offers.domain.ids import Person
 from offers.errors import FieldError
@@ -55,21 +55,12 @@ def situate(
     """Translate ids to rows; ``view`` None when the history could not be had. ``shown``: rows of the same page."""
     row_of = catalogue.row_of
     rows: list[int] = []
-    orders: list[int] = []
-    ages: list[float] = []
-    now_s = now_us / 1e6
-    latest: int | None = None
-    last_order: list[int] = []
-    for item_id, times, _, last_seconds in view.items if view is not None else ():
-        row = row_of.get(item_id)
-        if row is None:
-            continue
-        rows.append(row)
-        orders.append(times)
-        ages.append((now_s - last_seconds) / SECONDS_A_DAY)
-        latest = last_seconds if latest is None else latest
-        if last_seconds == latest:
-            last_order.append(row)
+    bought: list[HistoryItem] = []
+    for item in view.items if view is not None else ():
+        row = row_of.get(item[0])
+        if row is not None:
+            rows.append(row)
+            bought.append(item)
     cart: dict[int, int] = {}
     warnings: list[FieldError] = []
     for place, line in enumerate(request.cart):
@@ -82,7 +73,8 @@ def situate(
     excluded = [row for item_id in request.exclude if (row := row_of.get(item_id)) is not None]
     # Only now: the catalogue grows by appending, so every row found above is inside arrays taken after it.
     shelf = shelf_now()
-    history = History.of(rows, orders, ages)
+    now_s = now_us / 1e6
+    history = History.of(rows, [item[1] for item in bought], [(now_s - item[3]) / SECONDS_A_DAY for item in bought])
     barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else ()
     in_cart = tuple(cart)
     looked_at = in_cart if page is None else (*in_cart, page)
@@ -92,7 +84,7 @@ def situate(
         cart=in_cart,
         paid=tuple(price or int(shelf.price[row]) for row, price in cart.items()),
         page=page,
-        bases=looked_at or tuple(last_order),
+        bases=looked_at or tuple(row for row, item in zip(rows, bought, strict=True) if item[3] == bought[0][3]),
         barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=barred_rows, shown=shown),
         shelf=shelf,
         warnings=tuple(warnings),

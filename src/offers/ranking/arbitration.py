@@ -10,7 +10,7 @@ relation, in (0, 1]: how strong it is for what it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from offers.domain.offer import Relation
 from offers.ranking.candidates import NO_BASE, Candidate
@@ -22,8 +22,7 @@ FIRST_SHARE = 2
 """Offers a turn of the first relation; the others give one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """A candidate that made it. ``popular``: it came from no relation of its own but fills the response."""
 
     row: int
@@ -33,21 +32,28 @@ class Pick:
     popular: bool = False
 
 
-@dataclass(slots=True)
 class _Source:
-    relation: Relation
-    candidates: Iterator[Candidate]
-    best: float = 0.0
+    """What one relation still has to give."""
+
+    __slots__ = ("_best", "_candidates", "_relation", "share")
+
+    def __init__(self, relation: Relation, candidates: Iterator[Candidate], share: int) -> None:
+        self.share = share
+        self._relation = relation
+        self._candidates = candidates
+        self._best = 0.0
 
     def next_pick(self, gate: Gate, crowd: list[Pick]) -> Pick | None:
-        for row, score, base in self.candidates:
-            self.best = max(self.best, score)
-            pick = Pick(row, self.relation, score / self.best if self.best > 0 else 0.0, base)
-            step = gate.admit(row, self.relation, pick.score, base)
+        relation = self._relation
+        for row, score, base in self._candidates:
+            if score > self._best:
+                self._best = score
+            share = score / self._best if self._best > 0 else 0.0
+            step = gate.admit(row, relation, share, base)
             if step is None:
-                return pick
+                return Pick(row, relation, share, base)
             if step == "diversity":
-                crowd.append(pick)
+                crowd.append(Pick(row, relation, share, base))
         return None
 
 
@@ -57,11 +63,14 @@ def arbitrate(
     """At most ``limit`` picks in the order they are shown, and those that only diversity held back."""
     picks: list[Pick] = []
     crowd: list[Pick] = []
-    waiting = [_Source(r, iter(candidates[r])) for r in relations if r in candidates]
-    shares = {r: FIRST_SHARE if i == 0 else 1 for i, r in enumerate(relations)}
+    waiting = [
+        _Source(relation, iter(candidates[relation]), FIRST_SHARE if place == 0 else 1)
+        for place, relation in enumerate(relations)
+        if relation in candidates
+    ]
     while waiting and len(picks) < limit:
         for source in tuple(waiting):
-            for _ in range(min(shares[source.relation], limit - len(picks))):
+            for _ in range(min(source.share, limit - len(picks))):
                 pick = source.next_pick(gate, crowd)
                 if pick is None:
                     waiting.remove(source)

@@ -53,6 +53,13 @@ class ModelView:
         """The model's index of a catalogue row, or -1."""
         return int(self.to_index[row]) if row < len(self.to_index) else -1
 
+    def similar_to(self, index: int, most: int) -> Ints:
+        """Indexes of the items most like this one, best first, at most ``most``; none for the index -1."""
+        if index < 0:
+            return self.similar_indices[:0]
+        start, stop = int(self.similar_indptr[index]), int(self.similar_indptr[index + 1])
+        return self.similar_indices[start : min(stop, start + most)]
+
     def indexes_of(self, rows: Ints) -> Ints:
         """The model's indexes of catalogue rows, -1 where it knows none."""
         known = len(self.to_index)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
-from offers.ranking.arrays import Floats, Ints
+from offers.ranking.arrays import Bools, Floats, Ints
 from offers.ranking.topk import best
 
 __all__ = ["NO_BASE", "Candidate", "Candidates", "CategoryIndex", "Neighbours", "distinct", "neighbours"]
 
 NO_BASE = -1
+
+_AT_ONCE = 24
 
 Candidate = tuple[int, float, int]
 """Catalogue row, score of its relation, and the row it would replace (:data:`NO_BASE`: none)."""
@@ -27,49 +31,75 @@ class Candidates:
     bases: Ints | None = None
 
     def __iter__(self) -> Iterator[Candidate]:
-        bases = [NO_BASE] * len(self.rows) if self.bases is None else self.bases.tolist()
-        return zip(self.rows.tolist(), self.scores.tolist(), bases, strict=True)
+        # Few are asked for as a rule: the rest is not turned into objects.
+        for start in range(0, len(self.rows), _AT_ONCE):
+            piece = slice(start, start + _AT_ONCE)
+            rows = self.rows[piece].tolist()
+            bases = [NO_BASE] * len(rows) if self.bases is None else self.bases[piece].tolist()
+            yield from zip(rows, self.scores[piece].tolist(), bases, strict=True)
 
     @classmethod
-    def ranked(cls, rows: Ints, scores: Floats, bases: Ints | None, k: int) -> Candidates:
+    def ranked(cls, rows: Ints, scores: Floats, k: int) -> Candidates:
         """The best ``k``; equal scores keep the order they came in."""
         places = best(scores, k)
-        return cls(rows[places], scores[places], None if bases is None else bases[places])
+        return cls(rows[places], scores[places])
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Neighbours of several items side by side: target index, score, and the place of the item it came from."""
+    """Neighbours of several items, one after another: target indexes and scores, best first for each item.
+
+    ``ends[i]`` is where the neighbours of the i-th item end.
+    """
 
     targets: Ints
     scores: Floats
-    sources: Ints
+    ends: tuple[int, ...]
 
     def summed(self) -> tuple[Ints, Floats]:
         """Each target once with the sum of its scores, by index."""
         if len(self.targets) == 0:
             return self.targets, self.scores
-        order = np.argsort(self.targets, kind="stable")
+        order = self.targets.argsort(kind="stable")
         targets = self.targets[order]
-        starts = np.flatnonzero(np.concatenate(([True], targets[1:] != targets[:-1])))
+        starts = _first_of_each(targets).nonzero()[0]
         return targets[starts], np.add.reduceat(self.scores[order], starts)
 
-    def sources_of(self, target: int) -> list[int]:
-        """Places of the items that have this neighbour, the strongest first."""
-        at = np.flatnonzero(self.targets == target)
-        return [int(i) for i in self.sources[at[np.argsort(-self.scores[at], kind="stable")]]]
+    def sources_of(self, target: int) -> list[tuple[int, int]]:
+        """The items that have this neighbour, the strongest first: their place, and its rank among their neighbours."""
+        at = (self.targets == target).nonzero()[0]
+        if len(at) > 1:
+            at = at[(-self.scores[at]).argsort(kind="stable")]
+        found: list[tuple[int, int]] = []
+        for position in at.tolist():
+            place = bisect_right(self.ends, position)
+            found.append((place, position - (self.ends[place - 1] if place else 0)))
+        return found
+
+    def nearest(self, k: int) -> Ints:
+        """Target indexes of the best ``k`` neighbours of each item; one may come several times."""
+        starts = (0, *self.ends[:-1])
+        pieces = [self.targets[a : min(b, a + k)] for a, b in zip(starts, self.ends, strict=True)]
+        return np.concatenate(pieces) if pieces else self.targets
 
 
 def neighbours(indptr: Ints, indices: Ints, scores: Floats, items: Sequence[int]) -> Neighbours:
-    """The neighbours of ``items`` (model indexes; -1 has none) in a matrix of compressed rows."""
-    spans = [(place, int(indptr[i]), int(indptr[i + 1])) for place, i in enumerate(items) if i >= 0]
+    """The neighbours of ``items`` (model indexes; -1 has none) in a matrix of compressed rows, best first in each."""
+    spans = [(int(indptr[i]), int(indptr[i + 1])) if i >= 0 else (0, 0) for i in items]
     if not spans:
-        return Neighbours(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int64))
+        return Neighbours(np.empty(0, np.int32), np.empty(0, np.float32), ())
     return Neighbours(
-        np.concatenate([indices[a:b] for _, a, b in spans]),
-        np.concatenate([scores[a:b] for _, a, b in spans]),
-        np.repeat([place for place, _, _ in spans], [b - a for _, a, b in spans]),
+        np.concatenate([indices[a:b] for a, b in spans]),
+        np.concatenate([scores[a:b] for a, b in spans]),
+        tuple(accumulate(b - a for a, b in spans)),
     )
+
+
+def _first_of_each(ordered: Ints) -> Bools:
+    """Where a new value begins in a sorted array that is not empty."""
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
 
 
 def distinct(items: Ints) -> Ints:
@@ -77,13 +107,13 @@ def distinct(items: Ints) -> Ints:
     ordered = np.sort(items)
     if len(ordered) == 0:
         return ordered
-    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
+    return ordered[_first_of_each(ordered)]
 
 
 class CategoryIndex:
     """Rows by narrowest category, the most popular first; at most ``width`` are answered for one category."""
 
-    def __init__(self, category: Ints, popularity: Floats, width: int = 64) -> None:
+    def __init__(self, category: Ints, popularity: Floats, width: int = 32) -> None:
         """``category`` int[n] (-1: none) and ``popularity`` f32[n], by row."""
         rows = np.flatnonzero(category >= 0)
         order = rows[np.lexsort((rows, -popularity[rows], category[rows]))]

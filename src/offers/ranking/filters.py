@@ -61,9 +61,9 @@ class Barred:
     ) -> Barred:
         """From rows; ``bought`` are those not to be offered again."""
         barred = cls(set(cart), set(excluded), set(bought), set(shown))
-        for row in barred.cart:
-            barred.cart_groups.add(int(shelf.group[row]))
-            barred.cart_categories.add(int(shelf.category[row]))
+        rows = list(barred.cart)
+        barred.cart_groups.update(shelf.group[rows].tolist())
+        barred.cart_categories.update(shelf.category[rows].tolist())
         barred.groups.update(int(shelf.group[row]) for row in barred.shown)
         barred.groups.update(int(shelf.group[row]) for row in barred.bought if shelf.replenishable[row] == 0)
         for numbers in (barred.groups, barred.cart_groups, barred.cart_categories):
@@ -86,7 +86,9 @@ class Gate:
         keep_refused: bool = False,
     ) -> None:
         """``together(base, row)``: whether the two are often bought together, so neither is a version of the other."""
-        self._shelf = shelf
+        self._offerable = shelf.offerable
+        self._group = shelf.group
+        self._category = shelf.category
         self._barred = barred
         self._cap = CategoryCap(limit)
         self._currency = currency
@@ -113,10 +115,10 @@ class Gate:
                 self._refused.setdefault(row, (row, step, score))
             return step
         self._rows.add(row)
-        group = int(self._shelf.group[row])
+        group = self._group.item(row)
         if group >= 0:
             self._groups.add(group)
-        self._cap.take(int(self._shelf.category[row]))
+        self._cap.take(self._category.item(row))
         if base >= 0:
             self._bases.add(base)
         return None
@@ -129,14 +131,14 @@ class Gate:
         step = self._forbidden(row)
         if step is None:
             self._rows.add(row)
-            group = int(self._shelf.group[row])
+            group = self._group.item(row)
             if group >= 0:
                 self._groups.add(group)
         return step
 
     def _forbidden(self, row: int) -> str | None:
         barred = self._barred
-        if not self._shelf.offerable[row]:
+        if not self._offerable.item(row):
             return "unavailable"
         if row in barred.cart:
             return "in_cart"
@@ -148,7 +150,7 @@ class Gate:
             return "currency"
         if row in self._rows:
             return "shown_already"
-        if int(self._shelf.group[row]) in self._groups:
+        if self._group.item(row) in self._groups:
             return "same_group"
         return None
 
@@ -156,7 +158,7 @@ class Gate:
         step = self._forbidden(row)
         if step is not None:
             return step
-        category = int(self._shelf.category[row])
+        category = self._category.item(row)
         if relation in REPLACING:
             if base in self._bases and relation == "upsell":
                 return "one_per_line"
@@ -165,7 +167,7 @@ class Gate:
             if base >= 0 and self._together(base, row):
                 return "bought_together"
         else:
-            if int(self._shelf.group[row]) in self._barred.cart_groups:
+            if self._group.item(row) in self._barred.cart_groups:
                 return "same_group"
             if relation == "cross_sell" and category in self._barred.cart_categories:
                 return "near_substitute"

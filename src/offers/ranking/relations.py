@@ -7,6 +7,7 @@ What must never appear is dropped by :mod:`offers.ranking.filters`, not here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil, floor
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from offers.ranking.arrays import Bools, Floats, Ints, ModelView, Shelf
 from offers.ranking.candidates import Candidate, Candidates, CategoryIndex, Neighbours, distinct, neighbours
 from offers.ranking.foldin import Folded
 from offers.ranking.taste import History, Taste, due
-from offers.ranking.topk import top_k
+from offers.ranking.topk import best, top_k
 from offers.ranking.weights import decay
 
 __all__ = [
@@ -40,7 +41,19 @@ RARELY = 0.05
 SUBSTITUTE_BAND = 0.25
 """A substitute's price lies within this share of the price of what it stands in for."""
 
-_RECENT = 12
+_VERSIONS = 12
+"""Versions of one line that are kept: one is shown at most, the rest replaces what the filters drop."""
+
+_EPSILON = 1e-6
+_TINY = np.float32(1e-12)
+
+_UNTOLD = 1e-3
+"""Likeness of two items of one category of which the model knows one not."""
+
+_SIMILAR = 20
+"""Similar items of one item that are looked at."""
+
+_RECENT = 8
 """Items of taste whose similar items are looked at when only candidates are scored."""
 
 
@@ -53,82 +66,66 @@ def complements(model: ModelView, bases: Sequence[int]) -> Neighbours:
 def cross_sell(model: ModelView, found: Neighbours) -> Candidates:
     """Complements, by the sum of their shrunk co-purchase scores over the lines of the cart."""
     targets, scores = found.summed()
-    return Candidates.ranked(model.to_row[targets], scores, None, HEAD)
+    return Candidates.ranked(model.to_row[targets], scores, HEAD)
 
 
 def upsell(
     model: ModelView | None,
     shelf: Shelf,
     categories: CategoryIndex,
-    bases: Sequence[int],
-    prices: Sequence[int],
+    lines: Sequence[tuple[int, int]],
     max_price_ratio: float,
-) -> Candidates:
-    """Dearer versions of ``bases`` (rows) that cost ``prices``: by likeness.
+) -> Iterator[Candidate]:
+    """Dearer versions of ``lines`` (row, unit price), from the dearest line, by likeness within a line.
 
     A version serves the same need: it is of the same narrowest category, or, where a category is not known, its
     factors are alike. Its price is above the line's and at most ``max_price_ratio`` of it.
     """
-    paid = np.array(prices, np.int64)
-    return _versions(model, shelf, categories, bases, paid + 1, np.floor(paid * max_price_ratio + 1e-6))
+    for base, paid in sorted(lines, key=lambda line: -line[1]):
+        high = floor(paid * max_price_ratio + _EPSILON)
+        yield from _versions(model, shelf, categories, base, paid + 1, high)
 
 
 def substitute(
-    model: ModelView | None, shelf: Shelf, categories: CategoryIndex, bases: Sequence[int], prices: Sequence[int]
-) -> Candidates:
-    """What can stand in for ``bases`` (rows): the same need, within :data:`SUBSTITUTE_BAND` of the price."""
-    price = np.array(prices, np.int64)
-    low, high = np.ceil(price * (1 - SUBSTITUTE_BAND) - 1e-6), np.floor(price * (1 + SUBSTITUTE_BAND) + 1e-6)
-    return _versions(model, shelf, categories, bases, low, high)
+    model: ModelView | None, shelf: Shelf, categories: CategoryIndex, lines: Sequence[tuple[int, int]]
+) -> Iterator[Candidate]:
+    """What can stand in for ``lines`` (row, unit price): the same need, within :data:`SUBSTITUTE_BAND` of the price."""
+    for base, price in lines:
+        low, high = price * (1 - SUBSTITUTE_BAND) - _EPSILON, price * (1 + SUBSTITUTE_BAND) + _EPSILON
+        yield from _versions(model, shelf, categories, base, ceil(low), floor(high))
 
 
 def _versions(
-    model: ModelView | None,
-    shelf: Shelf,
-    categories: CategoryIndex,
-    bases: Sequence[int],
-    low: Ints | Floats,
-    high: Ints | Floats,
+    model: ModelView | None, shelf: Shelf, categories: CategoryIndex, base: int, low: int, high: int
 ) -> Candidates:
-    """Items that serve the need of a base at a price from ``low`` to ``high`` (by base), by cosine of factors."""
-    pieces: list[Ints] = []
-    for base in bases:
-        piece: Ints = categories.rows(int(shelf.category[base]))
-        if model is not None and (index := model.index_of(base)) >= 0:
-            alike = model.similar_indices[model.similar_indptr[index] : model.similar_indptr[index + 1]]
-            piece = np.concatenate((piece, model.to_row[alike]))
-        pieces.append(piece)
-    place = np.repeat(np.arange(len(bases)), [len(p) for p in pieces])
-    if len(place) == 0:
-        return Candidates(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
-    rows = np.concatenate(pieces).astype(np.int64)
-    base_rows = np.array(bases, np.int64)
-    of, wanted = shelf.category[rows], shelf.category[base_rows][place]
+    """Items that serve the need of ``base`` at a price from ``low`` to ``high``, by the cosine of their factors."""
+    wanted = int(shelf.category[base])
+    rows = categories.rows(wanted)
+    index = -1 if model is None else model.index_of(base)
+    if model is not None and index >= 0:
+        rows = np.concatenate((rows, model.to_row[model.similar_to(index, _SIMILAR)]))
     price = shelf.price[rows]
-    fits = (price > 0) & (price >= low[place]) & (price <= high[place]) & (rows != base_rows[place])
-    fits &= (of == wanted) | (of < 0) | (wanted < 0)
-    # A row may come both from the category and from the similar ones: once is enough.
-    kept = np.flatnonzero(fits)
-    key = rows[kept] * len(bases) + place[kept]
-    kept = kept[np.sort(np.unique(key, return_index=True)[1])] if len(kept) > 1 else kept
-    rows, place = rows[kept], place[kept]
-    scores = _alike(model, rows, base_rows[place])
-    same = (shelf.category[rows] == shelf.category[base_rows[place]]) & (shelf.category[rows] >= 0)
-    serves = np.flatnonzero((scores > 0) | (same & np.isnan(scores)))
-    rows, place, scores = rows[serves], place[serves], np.nan_to_num(scores[serves], nan=1e-3)
-    return Candidates.ranked(rows, scores, base_rows[place], HEAD)
+    rows = distinct(rows[(price >= max(low, 1)) & (price <= high)])
+    of = shelf.category[rows]
+    serves = (of == wanted) | (of < 0) if wanted >= 0 else np.ones(len(rows), np.bool_)
+    serves &= rows != base
+    rows = rows[serves]
+    scores = _alike(model, index, rows)
+    # Where the model cannot tell, the category alone is a weak sign.
+    scores[np.isnan(scores) & (shelf.category[rows] >= 0) & (wanted >= 0)] = _UNTOLD
+    places = best(scores, _VERSIONS)
+    places = places[scores[places] > 0]
+    return Candidates(rows[places], scores[places], np.full(len(places), base))
 
 
-def _alike(model: ModelView | None, rows: Ints, bases: Ints) -> Floats:
-    """Cosine of the factors of pairs of rows; not a number where the model knows one of them not."""
-    scores = np.full(len(rows), np.nan, np.float32)
-    if model is None or len(rows) == 0:
-        return scores
-    left, right = model.indexes_of(rows), model.indexes_of(bases)
-    known = np.flatnonzero((left >= 0) & (right >= 0))
-    a, b = left[known], right[known]
-    product = np.einsum("ij,ij->i", model.factors[a], model.factors[b])
-    scores[known] = product / np.maximum(model.norms[a] * model.norms[b], np.float32(1e-12))
+def _alike(model: ModelView | None, index: int, rows: Ints) -> Floats:
+    """Cosine of the factors of the item ``index`` and of ``rows``; not a number where the model knows one not."""
+    if model is None or index < 0 or len(rows) == 0:
+        return np.full(len(rows), np.nan, np.float32)
+    indexes = model.indexes_of(rows)
+    product = model.factors.take(indexes, axis=0) @ model.factors[index]
+    scores: Floats = product / np.maximum(model.norms[indexes] * model.norms[index], _TINY)
+    scores[indexes < 0] = np.nan
     return scores
 
 
@@ -138,23 +135,25 @@ def co_bought_share(model: ModelView, base: int, row: int) -> float:
     if i < 0 or j < 0:
         return 0.0
     start, stop = int(model.co_indptr[i]), int(model.co_indptr[i + 1])
-    at = np.flatnonzero(model.co_indices[start:stop] == j)
+    at = (model.co_indices[start:stop] == j).nonzero()[0]
     if len(at) == 0:
         return 0.0
     return float(model.co_together[start + int(at[0])]) / max(float(model.item_baskets[i]), 1.0)
 
 
-def next_best(model: ModelView, taste: Taste, found: Neighbours, head: Ints) -> Candidates:
-    """Personal, among candidates only: complements found, items similar to the newest of taste, history, ``head``.
+def next_best(model: ModelView, taste: Taste, complements: Ints, head: Ints) -> Candidates:
+    """Personal, among candidates only: ``complements``, items similar to the newest of taste, history, ``head``.
 
-    ``head`` are indexes of popular items. Scores are exact inner products; what scores no more than zero is left out.
+    ``complements`` are indexes of what goes with the cart, ``head`` of popular items. Scores are exact inner
+    products; what scores no more than zero is left out.
     """
     newest = taste.indexes[:_RECENT].tolist()
-    alike = [model.similar_indices[model.similar_indptr[i] : model.similar_indptr[i + 1]] for i in newest]
-    indexes = distinct(np.concatenate((found.targets, taste.indexes, head, *alike)))
-    scores = model.factors[indexes] @ taste.folded.vector
-    good = scores > 0
-    return Candidates.ranked(model.to_row[indexes[good]], scores[good], None, HEAD)
+    alike = [model.similar_to(i, _SIMILAR) for i in newest]
+    indexes = distinct(np.concatenate((complements, taste.indexes, head, *alike)))
+    scores = model.factors.take(indexes, axis=0) @ taste.folded.vector
+    ranked = Candidates.ranked(indexes, scores, HEAD)
+    good = int((ranked.scores > 0).sum())
+    return Candidates(model.to_row[ranked.rows[:good]], ranked.scores[:good])
 
 
 def next_best_exact(model: ModelView, folded_in: Folded, shelf: Shelf, first: int) -> Iterator[Candidate]:
@@ -179,4 +178,4 @@ def repeat(shelf: Shelf, history: History, bought_again_after_days: float, half_
     """What is due again, by the orders that hold it, faded by the age of the latest."""
     ready = due(shelf, history, bought_again_after_days)
     scores = history.orders[ready] * decay(history.age_days[ready], half_life_days)
-    return Candidates.ranked(history.rows[ready], scores.astype(np.float32), None, HEAD)
+    return Candidates.ranked(history.rows[ready], scores.astype(np.float32), HEAD)

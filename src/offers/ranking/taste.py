@@ -71,7 +71,8 @@ class Taste:
         shares = self.folded.contributions(items)
         strongest = shares.argmax(axis=1)
         helps = shares[np.arange(len(strongest)), strongest] > 0
-        return [int(row) for row in np.where(helps, self.rows[strongest], -1)]
+        rows: list[int] = np.where(helps, self.rows[strongest], -1).tolist()
+        return rows
 
 
 def taste_of(model: ModelView, history: History, looked_at: Sequence[int]) -> Taste | None:
@@ -85,18 +86,19 @@ def taste_of(model: ModelView, history: History, looked_at: Sequence[int]) -> Ta
     if looked:
         now = np.array(looked, np.int64)
         extra = np.full(len(looked), 1.0 + model.confidence_weight)
-        for at, row in enumerate(looked):
-            before = np.flatnonzero(rows == row)
-            if len(before):
-                extra[at] += weights[before[0]] - 1.0
-        older = ~np.isin(rows, now) if len(rows) else np.empty(0, np.bool_)
-        rows, weights = np.concatenate((now, rows[older])), np.concatenate((extra, weights[older]))
+        both = now[:, None] == rows
+        if both.any():
+            at, places = both.nonzero()
+            extra[at] += weights[places] - 1.0
+            rows, weights = np.delete(rows, places), np.delete(weights, places)
+        rows, weights = np.concatenate((now, rows)), np.concatenate((extra, weights))
     if len(rows) == 0:
         return None
     indexes = model.indexes_of(rows)
-    known = indexes >= 0
-    rows, indexes, weights = rows[known], indexes[known], weights[known]
-    if len(rows) == 0:
-        return None
-    solved = folded(model.factors[indexes], weights.astype(np.float32), model.gram, model.regularization)
+    if int(indexes.min()) < 0:
+        known = indexes >= 0
+        rows, indexes, weights = rows[known], indexes[known], weights[known]
+        if len(rows) == 0:
+            return None
+    solved = folded(model.factors.take(indexes, axis=0), weights.astype(np.float32), model.gram, model.regularization)
     return Taste(rows, indexes, solved)

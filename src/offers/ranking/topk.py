@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float32]
 Indexes = npt.NDArray[np.signedinteger[Any]]
 
 _FIRST_BLOCK = 2048
+_SMALL = 512
+"""Below this a plain sort is faster than finding the threshold first."""
+
 _MARGIN = 1.0 + 1e-5
 """Float32 rounding of norms and scores is far below this, so the bound never stops a scan too early."""
 
@@ -23,12 +26,12 @@ def best(scores: Floats, k: int) -> npt.NDArray[np.int64]:
     n = len(scores)
     if k <= 0 or n == 0:
         return np.empty(0, np.int64)
-    if k < n:
-        threshold = np.partition(scores, n - k)[n - k]
-        places = np.flatnonzero(scores >= threshold)
-    else:
-        places = np.arange(n)
-    return np.asarray(places[np.argsort(-scores[places], kind="stable")][:k])
+    if n <= _SMALL or k >= n:
+        return np.argsort(-scores, kind="stable")[:k]
+    threshold = np.partition(scores, n - k)[n - k]
+    places = (scores >= threshold).nonzero()[0]
+    ranked: npt.NDArray[np.int64] = places[np.argsort(-scores[places], kind="stable")][:k]
+    return ranked
 
 
 def top_k(
@@ -72,10 +75,10 @@ def top_k(
         found = (factors[start:stop] if order is None else factors[block]) @ vector
         if allowed is not None:
             # Most of a block cannot make it any more: ask only about what can.
-            worth = np.flatnonzero(found >= threshold)
+            worth = (found >= threshold).nonzero()[0]
             keep = worth[allowed(block[worth])]
         else:
-            keep = np.flatnonzero(found >= threshold)
+            keep = (found >= threshold).nonzero()[0]
         rows = np.concatenate((rows, block[keep]))
         scores = np.concatenate((scores, found[keep]))
         if len(rows) > k:
