@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from offers.errors import FieldError, InvalidInput
+from offers.errors import InvalidInput
 
 __all__ = ["likely", "normal_header", "resolve"]
 
@@ -92,22 +92,24 @@ def resolve(
         InvalidInput: a mapping that names nothing, or a required field without a column, with the likely mapping.
     """
     found: dict[str, str] = {}
-    faults: list[FieldError] = []
+    faults: list[str] = []
     by_name = {normal_header(c): c for c in reversed(columns)}
     for theirs, ours in mapping.items():
         column = theirs if theirs in columns else by_name.get(normal_header(theirs))
         if column is None:
             close = get_close_matches(theirs, columns, n=1, cutoff=0.5)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            faults.append(FieldError(f"/{theirs}", "unknown_column", f"the file has no column {theirs!r}{hint}"))
+            faults.append(f"the file has no column {theirs!r}{hint}")
         elif ours not in fields:
             close = get_close_matches(ours, fields, n=1, cutoff=0.5)
             hint = f"; did you mean {close[0]!r}?" if close else f"; fields are {', '.join(fields)}"
-            faults.append(FieldError(f"/{theirs}", "unknown_field", f"there is no field {ours!r}{hint}"))
+            faults.append(f"there is no field {ours!r}{hint}")
         elif ours in found:
-            faults.append(FieldError(f"/{theirs}", "contradiction", f"{found[ours]!r} is mapped to {ours} already"))
+            faults.append(f"{found[ours]!r} is mapped to {ours} already")
         else:
             found[ours] = column
+    if faults:
+        raise InvalidInput("--map: " + "; ".join(faults))
     names = {**{f: f for f in fields}, **(synonyms or {})}
     for name, ours in names.items():
         if name in by_name and by_name[name] not in found.values():
@@ -122,11 +124,8 @@ def resolve(
             if guess is not None:
                 suggestions.append(f"{_quoted(guess[1])}={guess[0]}")
                 free.remove(guess[1])
-            faults.append(FieldError(f"/{group[0]}", "missing_column", f"no column for {' or '.join(group)}"))
         named = ", ".join(" or ".join(group) for group in missing)
         columns_said = ", ".join(columns[:50])
         hint = f" Probably: --map {' '.join(suggestions)}" if suggestions else " Name them with --map THEIRS=OURS."
-        raise InvalidInput(f"no column for {named}. The file has: {columns_said}.{hint}", faults)
-    if faults:
-        raise InvalidInput("; ".join(f.detail for f in faults), faults)
+        raise InvalidInput(f"no column for {named}. The file has: {columns_said}.{hint}")
     return found

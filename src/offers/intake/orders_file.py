@@ -32,6 +32,7 @@ from offers.intake.reading import (
     originals,
     reject_broken,
     reject_faulty,
+    undecodable,
 )
 from offers.intake.statuses import SYNONYMS
 from offers.intake.text import comma_style, numbers
@@ -110,15 +111,9 @@ class _Reader:
             q=columns.text("quantity").is_null(),
             s=status_text.is_not_null(),
             u=columns.text("updated_at").is_not_null(),
-            odd=self._undecodable(batch.frame),
+            odd=undecodable(batch.frame, self.checked),
         )
         return frame.with_columns(self._faults()).drop("t", "q", "s", "u", "odd", "no_price", "bad_discount")
-
-    def _undecodable(self, frame: pl.DataFrame) -> pl.Series:
-        if self.checked:
-            return pl.Series("odd", [False]).new_from_index(0, frame.height)
-        texts = [pl.col(c).str.contains("\ufffd", literal=True) for c, t in frame.schema.items() if t == pl.String]
-        return frame.select(pl.any_horizontal(*texts).fill_null(False).alias("odd")).to_series()
 
     def _money(self, columns: Columns, quantity: pl.Series, currency: pl.Series) -> list[pl.Series]:
         comma = bool(self.comma)

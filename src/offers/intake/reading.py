@@ -21,10 +21,12 @@ __all__ = [
     "Columns",
     "check_currency",
     "first_fault",
+    "id_fault_expr",
     "minor_units",
     "originals",
     "reject_broken",
     "reject_faulty",
+    "undecodable",
 ]
 
 CODE = "code"
@@ -158,6 +160,14 @@ def minor_units(amounts: pl.Series, currency: pl.Series) -> tuple[pl.Series, pl.
 def first_fault(*checks: tuple[str, pl.Expr]) -> pl.Expr:
     """The code of the first check that holds, or null."""
     return pl.coalesce(*(pl.when(found).then(pl.lit(code)) for code, found in checks)).alias(CODE)
+
+
+def undecodable(frame: pl.DataFrame, checked: bool) -> pl.Series:
+    """Column ``odd``: rows in which some byte could not be read. ``checked``: the whole file is known to be sound."""
+    if checked:
+        return pl.Series("odd", [False]).new_from_index(0, frame.height)
+    texts = [pl.col(c).str.contains("\ufffd", literal=True) for c, t in frame.schema.items() if t == pl.String]
+    return frame.select(pl.any_horizontal(*texts).fill_null(False).alias("odd")).to_series()
 
 
 def originals(frame: pl.DataFrame) -> pl.Series:
