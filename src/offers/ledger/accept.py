@@ -279,6 +279,11 @@ class EventStream:
         with spoken():
             self._raise(keys=[self.keys.committed], args=[upto])
 
+    def leased(self) -> bool:
+        """Whether some process drains the stream now."""
+        with spoken():
+            return bool(self.client.exists(self.keys.lease))
+
     def trimmed(self) -> int:
         """The position up to which entries were trimmed away."""
         with spoken():
