@@ -13,10 +13,9 @@ import polars as pl
 from deltalake import DeltaTable
 
 from offers.clock import from_us, to_us
-from offers.ledger.maintenance import secured, vacuum
+from offers.ledger.changes import no_hooks, parquet, secured, vacuum
 from offers.ledger.scan import events
 from offers.ledger.table import LedgerTable
-from offers.ledger.writer import NO_HOOKS, PARQUET
 
 __all__ = ["erase", "erasures"]
 
@@ -88,19 +87,17 @@ def _erase(table: LedgerTable, persons: Sequence[str], until: int) -> int:
     gone = f"kind <> 'order' AND event_name <> 'customer_erased' AND {whose}"
 
     def remove(snapshot: DeltaTable) -> int:
-        return int(snapshot.delete(gone, PARQUET, post_commithook_properties=NO_HOOKS)["num_deleted_rows"])
+        return int(snapshot.delete(gone, parquet(), post_commithook_properties=no_hooks())["num_deleted_rows"])
 
     def anonymise(snapshot: DeltaTable) -> int:
         done = snapshot.update(
             updates={"customer_id": "NULL", "visitor_id": "NULL", "params": "'{}'"},
             predicate=f"kind = 'order' AND {whose}",
-            writer_properties=PARQUET,
-            post_commithook_properties=NO_HOOKS,
+            writer_properties=parquet(),
+            post_commithook_properties=no_hooks(),
         )
         return int(done["num_updated_rows"])
 
     removed, _ = secured(table, remove)
     hidden, _ = secured(table, anonymise)
-    assert isinstance(removed, int)
-    assert isinstance(hidden, int)
     return removed + hidden

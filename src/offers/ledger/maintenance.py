@@ -7,25 +7,23 @@ deletion reads again. On local tables every step is synced before anything it re
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 
 from offers.clock import Clock, from_us
 from offers.domain.event import KINDS
-from offers.errors import Busy
 from offers.ledger import durable
-from offers.ledger.table import RETENTION_HOURS, LedgerTable
-from offers.ledger.writer import NO_HOOKS, PARQUET
+from offers.ledger.changes import no_hooks, parquet, secured, vacuum
+from offers.ledger.erasure import erase, erasures
+from offers.ledger.table import LedgerTable
 
-__all__ = ["Compacted", "checkpoint", "compact", "maintain", "retain", "vacuum"]
+__all__ = ["Compacted", "checkpoint", "compact", "erase", "erasures", "maintain", "retain", "vacuum"]
 
 _LOG = logging.getLogger(__name__)
-_ATTEMPTS = 10
 _TARGET_BYTES = 128_000_000
 
 
@@ -36,27 +34,6 @@ class Compacted:
     removed: int
     added: int
     version: int
-
-
-def secured(table: LedgerTable, change: Callable[[DeltaTable], object]) -> tuple[object, int]:
-    """Apply a change to a fresh snapshot, again when a concurrent commit was first, and fsync it.
-
-    Returns what ``change`` returned, and the version.
-
-    Raises:
-        Busy: concurrent commits came first ten times.
-    """
-    for _ in range(_ATTEMPTS):
-        snapshot = table.delta()
-        before = snapshot.version()
-        try:
-            result = change(snapshot)
-        except CommitFailedError:
-            continue
-        if table.local is not None and snapshot.version() > before:
-            durable.sync_table(table.local, before, snapshot.version())
-        return result, snapshot.version()
-    raise Busy("commits to the ledger keep failing")
 
 
 def compact(table: LedgerTable, *, min_files: int = 2) -> Compacted:
@@ -74,13 +51,12 @@ def compact(table: LedgerTable, *, min_files: int = 2) -> Compacted:
                 partition_filters=[("kind", "=", kind), ("day", "in", names)],
                 target_size=_TARGET_BYTES,
                 max_concurrent_tasks=1,
-                writer_properties=PARQUET,
-                post_commithook_properties=NO_HOOKS,
+                writer_properties=parquet(),
+                post_commithook_properties=no_hooks(),
             )
             return done
 
         metrics, version = secured(table, join)
-        assert isinstance(metrics, dict)
         removed += metrics["numFilesRemoved"]
         added += metrics["numFilesAdded"]
     return Compacted(removed, added, version)
@@ -99,10 +75,10 @@ def retain(table: LedgerTable, days: Mapping[str, int], clock: Clock) -> int:
         predicate = f"kind = '{kind}' AND day < DATE '{limit.isoformat()}'"
 
         def remove(snapshot: DeltaTable, predicate: str = predicate) -> dict[str, int]:
-            return snapshot.delete(predicate, post_commithook_properties=NO_HOOKS)
+            done: dict[str, int] = snapshot.delete(predicate, post_commithook_properties=no_hooks())
+            return done
 
         metrics, _ = secured(table, remove)
-        assert isinstance(metrics, dict)
         deleted += metrics["num_deleted_rows"]
     return deleted
 
@@ -110,30 +86,11 @@ def retain(table: LedgerTable, days: Mapping[str, int], clock: Clock) -> int:
 def checkpoint(table: LedgerTable) -> None:
     """Write a checkpoint, make it safe, then cut the log entries before it that are past their retention."""
     snapshot = table.delta()
-    if table.local is not None:
-        durable.sync_table(table.local, -1, snapshot.version())
+    table.secure(snapshot.version())
     snapshot.create_checkpoint()
     if table.local is not None:
         durable.sync_checkpoint(table.local)
     snapshot.cleanup_metadata()
-
-
-def vacuum(table: LedgerTable, *, retention_hours: int = RETENTION_HOURS, orphans: bool = False) -> int:
-    """Remove files that no version within ``retention_hours`` refers to; the number removed.
-
-    ``orphans``: also those that no commit ever named (a writer died before its commit): lists the whole table.
-    """
-    snapshot = table.delta()
-    if table.local is not None:
-        durable.sync_table(table.local, -1, snapshot.version())
-    removed = snapshot.vacuum(
-        retention_hours=retention_hours,
-        dry_run=False,
-        enforce_retention_duration=False,
-        full=orphans,
-        post_commithook_properties=NO_HOOKS,
-    )
-    return len(removed)
 
 
 def maintain(table: LedgerTable) -> Compacted:

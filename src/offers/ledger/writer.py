@@ -7,30 +7,21 @@ what was not committed and nothing else: a commit on a stale snapshot with the s
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from deltalake import (
-    CommitProperties,
-    DeltaTable,
-    PostCommitHookProperties,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from offers.clock import Clock
 from offers.errors import Busy, Conflict, OffersError, StateUnavailable
-from offers.ledger import codec, durable
 from offers.ledger.accept import EventStream
+from offers.ledger.aside import keep_aside, rows_of
+from offers.ledger.changes import no_hooks, parquet
 from offers.ledger.dedupe import without_repeats
 from offers.ledger.lease import Lease
 from offers.ledger.table import LedgerTable, stream_app
@@ -41,10 +32,6 @@ __all__ = ["Drained", "Writer", "WriterCounts"]
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 10
-
-#: Checkpoints and the cutting of the log are maintenance's: they must be synced in their own order.
-NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-PARQUET = WriterProperties(compression="ZSTD", compression_level=3)
 
 
 @dataclass(frozen=True)
@@ -87,7 +74,7 @@ class _Batch:
     stream: int
     upto: int
     slots: list[SlotRead]
-    set_aside: list[tuple[str, bytes]]
+    set_aside: list[tuple[int | None, bytes]]
     more: bool
 
 
@@ -130,7 +117,7 @@ class Writer:
         self._crash_point = crash_point
         self._undated = UndatedIds()
         self._mutex = threading.Lock()
-        self._synced = -1
+        self._started = False
         self._held = False
         self._drained_upto = -1
         self._more = False
@@ -181,7 +168,7 @@ class Writer:
                 if not isinstance(error, StateUnavailable | Busy):
                     raise
                 pause = self._later("the event stream", pause)
-            except (DeltaError, OSError):
+            except (DeltaError, OSError, pl.exceptions.PolarsError):
                 pause = self._later("the ledger table", pause)
             if last and pause != 0.0:
                 break
@@ -207,19 +194,21 @@ class Writer:
         duplicates = 0
         written = pl.DataFrame()
         if batch.transactions:
-            self._keep_aside(batch.set_aside)
+            if batch.set_aside:
+                _LOG.error("%d entries are no events; they are set aside beside the spool", len(batch.set_aside))
+                keep_aside(self._spool_dir, batch.set_aside, self._clock.now_us())
             written = without_repeats(batch.rows, snapshot, self._undated)
             duplicates = batch.rows.height - written.height
             write_deltalake(
                 snapshot,
                 written,
                 mode="append",
-                writer_properties=PARQUET,
+                writer_properties=parquet(),
                 commit_properties=CommitProperties(app_transactions=batch.transactions),
-                post_commithook_properties=NO_HOOKS,
+                post_commithook_properties=no_hooks(),
             )
         self._crash_point("committed")
-        self._sync(snapshot.version())
+        self._table.secure(snapshot.version())
         self._crash_point("synced")
         if batch.transactions:
             self._undated.add(written)
@@ -232,7 +221,7 @@ class Writer:
             for path in slot.finished:
                 path.unlink(missing_ok=True)
         self._crash_point("trimmed")
-        self._marks, self._more = marks, batch.more
+        self._marks, self._more, self._started = marks, batch.more, True
         return Drained(
             stream=batch.stream,
             spool=batch.rows.height - batch.stream if batch.transactions else 0,
@@ -245,7 +234,7 @@ class Writer:
 
     def _anything_new(self, marks: dict[str, tuple[int, int, bool]]) -> bool:
         """Whether a snapshot is worth opening; always at first, and after the lease was taken."""
-        if self._synced < 0 or self._more or marks != self._marks:
+        if not self._started or self._more or marks != self._marks:
             return True
         return self._held and (self._drained_upto < 0 or self._stream.last_position() != self._drained_upto)
 
@@ -273,8 +262,8 @@ class Writer:
                 transactions.append(Transaction(slot.app, slot.version))
                 payloads += slot.lines
                 positions += [None] * len(slot.lines)
-        rows, aside = _rows(payloads, positions)
-        lost = sum(1 for at, _ in aside if at != "spool")
+        rows, aside = rows_of(payloads, positions)
+        lost = sum(1 for at, _ in aside if at is not None)
         return _Batch(rows, transactions, stream_count - lost, upto, slots, aside, more or spool_more)
 
     def _read_stream(self, after: int) -> list[tuple[int, bytes]]:
@@ -305,12 +294,6 @@ class Writer:
             code="ledger_damaged",
         )
 
-    def _sync(self, version: int) -> None:
-        """fsync what was committed since the last time, by whomever; at first, whatever the log still names."""
-        if self._table.local is not None and version > self._synced:
-            durable.sync_table(self._table.local, self._synced, version)
-        self._synced = version
-
     def _trim(self, committed: int) -> int:
         """Let go of what is in the table for good, in the online state, and old enough."""
         upto = min(committed, self._projected())
@@ -324,19 +307,6 @@ class Writer:
             _LOG.warning("the lease ran out during a pass; whoever holds it trims")
             return 0
 
-    def _keep_aside(self, entries: list[tuple[str, bytes]]) -> None:
-        """What is no event is kept in a file, safe before its source is let go."""
-        if not entries:
-            return
-        _LOG.error("%d entries are no events; kept in set-aside.jsonl beside the spool", len(entries))
-        self._spool_dir.mkdir(parents=True, exist_ok=True)
-        with (self._spool_dir / "set-aside.jsonl").open("a") as file:
-            for source, data in entries:
-                doc = {"from": source, "at": self._clock.now_us(), "data": base64.b64encode(data).decode()}
-                file.write(json.dumps(doc) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
     def _count(self, batch: _Batch, rows: int, duplicates: int, version: int) -> None:
         counts = self.counts
         counts.commits += 1
@@ -345,20 +315,3 @@ class Writer:
         counts.set_aside += len(batch.set_aside)
         counts.committed_at = self._clock.now_us()
         counts.version = version
-
-
-def _rows(payloads: list[bytes], positions: list[int | None]) -> tuple[pl.DataFrame, list[tuple[str, bytes]]]:
-    """The rows of stored events, and those that are none with where they came from."""
-    try:
-        return codec.frame_stored(payloads, positions), []
-    except ValueError:
-        pass
-    good: list[tuple[bytes, int | None]] = []
-    bad: list[tuple[str, bytes]] = []
-    for data, at in zip(payloads, positions, strict=True):
-        try:
-            codec.frame_stored([codec.dump(codec.load(data))], [at])
-            good.append((codec.dump(codec.load(data)), at))
-        except (ValueError, TypeError):
-            bad.append(("spool" if at is None else str(at), data))
-    return codec.frame_stored([data for data, _ in good], [at for _, at in good]), bad
