@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["JsonLines", "configure", "granian_logging"]
 
-_ORDINARY = frozenset(vars(logging.makeLogRecord({})) | {"message", "asctime", "taskName"})
+_ORDINARY = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
 class JsonLines(logging.Formatter):
