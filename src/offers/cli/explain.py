@@ -51,7 +51,7 @@ def command(
     if sample is None and not (customer_id or visitor_id or items):
         raise InvalidInput("Say for whom: --customer, --visitor, --item or --sample")
     cart = tuple(map(_line, items))
-    with open_services() as services:
+    with open_services(load=True) as services:
         who = [customer_id] if sample is None else _sampled(services, sample, seed)
         shown = []
         for customer in who:

@@ -66,7 +66,7 @@ def export(
     if output.as_json and target is None:
         raise InvalidInput("With --json the picks need --output: standard output is the summary's")
     written = empty = 0
-    with open_services() as services, _opened(target) as file, progress(output) as report:
+    with open_services(load=True) as services, _opened(target) as file, progress(output) as report:
         audience = _read(customers) if customers is not None else _everybody(services)
         language = lang or services.settings.language
         for done, customer_id in enumerate(audience):

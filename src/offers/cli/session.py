@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from offers.errors import Busy
+import click
+
 from offers.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["open_services", "record", "system_event"]
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 5.0
 _PAUSE_S = 0.02
 
 
 @contextmanager
-def open_services(settings: Settings | None = None) -> Iterator[Services]:
-    """The services, on the server of the running instance, an external one, or one started for the duration."""
+def open_services(settings: Settings | None = None, *, load: bool = False) -> Iterator[Services]:
+    """The services, on the server of the running instance, an external one, or one started for the duration.
+
+    ``load`` reads configuration, catalogue and model, which deciding needs.
+    """
     from offers.running.session import open_server
     from offers.wiring import build
 
@@ -31,13 +35,15 @@ def open_services(settings: Settings | None = None) -> Iterator[Services]:
     with open_server(chosen) as url:
         services = build(chosen, role="cli", redis_url=url)
         try:
+            if load:
+                services.load()
             yield services
         finally:
             services.close()
 
 
 def system_event(services: Services, event_name: str, identity: str, params: dict[str, Any], **fields: Any) -> Event:
-    """An event of this service's own, told by the command line. ``identity`` makes its id unique within a time."""
+    """An event of this service's own, told by the command line. ``identity``: of whom or what, part of its id."""
     from offers.domain.event import Event
 
     now = services.clock.now_us()
@@ -53,7 +59,7 @@ def system_event(services: Services, event_name: str, identity: str, params: dic
 
 
 def record(services: Services, events: Sequence[Event]) -> None:
-    """Append events to the stream and wait until the online state shows them.
+    """Append events to the stream and, where a worker applies them, wait until it has.
 
     Raises:
         Busy: the stream takes nothing now.
@@ -63,9 +69,11 @@ def record(services: Services, events: Sequence[Event]) -> None:
     digests = [hashlib.blake2b(dump(event), digest_size=8).digest() for event in events]
     positions = [position for _, position in services.stream.append(events, digests) if position is not None]
     last = max(positions, default=0)
+    if not services.worker_alive():
+        return  # it is applied when this command's own session ends, or once a worker runs
     until = time.monotonic() + _PATIENCE_S
-    # A running worker projects; without one, the session does when it ends.
-    while services.stream.projected() < last and services.worker_alive():
+    while services.stream.projected() < last:
         if time.monotonic() > until:
-            raise Busy("The event is recorded, but the worker has not applied it yet")
+            click.echo("It is recorded; the worker has not applied it yet and will.", err=True)
+            return
         time.sleep(_PAUSE_S)
