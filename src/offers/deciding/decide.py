@@ -27,7 +27,7 @@ from offers.deciding.shelves import Shelves
 from offers.deciding.situation import Situation, situate
 from offers.domain.ids import Person
 from offers.domain.offer import FALLBACKS, Decision
-from offers.errors import StateUnavailable
+from offers.errors import Busy, StateUnavailable
 from offers.settings import Settings
 from offers.state.catalogue import Catalogue
 
@@ -344,8 +344,8 @@ class Decider:
             return False
         try:
             self._spool.append(record(decision, course.request, self._catalogue))
-        except OSError as fault:
-            _log.warning("a decision could not be recorded: %s", fault.strerror)
+        except Busy as fault:
+            _log.warning("a decision could not be recorded: %s", fault.detail)
             return False
         except Exception:  # noqa: BLE001 - a checkout gets its offers all the same
             _log.exception("a decision could not be recorded")

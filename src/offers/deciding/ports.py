@@ -43,7 +43,7 @@ class People(Protocol):
 
 
 class Recorder(Protocol):
-    """Keeps a decision for the ledger; raises OSError when it cannot."""
+    """Keeps a decision for the ledger; raises Busy when it cannot (a full disk)."""
 
     def append(self, record: bytes) -> None: ...
 

@@ -78,7 +78,7 @@ class Neighbours:
 
     def nearest(self, k: int) -> Ints:
         """Target indexes of the best ``k`` neighbours of each item; one may come several times."""
-        starts = (0, *self.ends[:-1])
+        starts = (0, *self.ends)[: len(self.ends)]
         pieces = [self.targets[a : min(b, a + k)] for a, b in zip(starts, self.ends, strict=True)]
         return np.concatenate(pieces) if pieces else self.targets
 

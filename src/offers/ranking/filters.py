@@ -102,7 +102,7 @@ class Gate:
     @property
     def refused(self) -> list[Refused]:
         """What was refused and not let through by another relation; empty unless asked for."""
-        return [r for r in (self._refused or {}).values() if r[0] not in self._rows]
+        return [r for r in (self._refused or {}).values() if r[0] not in self._rows or r[0] in self._barred.shown]
 
     def admit(self, row: int, relation: Relation, score: float, base: int = -1, *, crowded: bool = False) -> str | None:
         """None when the candidate is let through (and counted), else the step that refuses it.
