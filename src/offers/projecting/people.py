@@ -13,11 +13,12 @@ from offers.projecting.purchases import apply_order, unclaimed
 from offers.projecting.workspace import Workspace
 from offers.state.people_store import PeopleStore
 
-__all__ = ["PeopleProjection"]
+__all__ = ["WITHDRAWALS", "PeopleProjection"]
 
 _log = logging.getLogger(__name__)
 _NOT_SEEN = frozenset({"config", "customer", "decision", "item"})
-_WITHDRAWALS = frozenset({"unsubscribe", "complaint"})
+WITHDRAWALS = frozenset({"unsubscribe", "complaint"})
+"""Events that end a consent to letters."""
 
 
 class PeopleProjection:
@@ -63,14 +64,14 @@ class PeopleProjection:
                 buyers[unclaimed(order_key(event)) if person is None else person.key] = None
                 if event.visitor_id:
                     buyers[f"v:{event.visitor_id}"] = None
-            elif person is not None and (event.kind == "customer" or event.event_name in _WITHDRAWALS):
+            elif person is not None and (event.kind == "customer" or event.event_name in WITHDRAWALS):
                 told[person.key] = None
         work.prefetch(buyers, seen, told, orders)
 
 
 def _concerns_people(event: Event) -> bool:
     kind = event.kind
-    if kind in ("order", "customer") or event.event_name in _WITHDRAWALS:
+    if kind in ("order", "customer") or event.event_name in WITHDRAWALS:
         return True
     return bool(kind not in _NOT_SEEN and event.customer_id and event.visitor_id)
 
@@ -86,5 +87,5 @@ def _apply(work: Workspace, position: int, event: Event) -> None:
         alias(work, position, event)
     elif event.event_name == "customer_erased":
         erase(work, position, event)
-    elif event.event_name in _WITHDRAWALS:
+    elif event.event_name in WITHDRAWALS:
         withdraw_consent(work, position, event)

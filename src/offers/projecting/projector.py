@@ -13,6 +13,7 @@ from offers.ledger.accept import EventStream
 from offers.projecting.catalogue import CatalogueProjection
 from offers.projecting.configuration import apply_configuration
 from offers.projecting.people import PeopleProjection
+from offers.projecting.turn import REBUILDING, Turn
 from offers.state.catalogue_store import CatalogueStore
 from offers.state.configuration import Configuration
 from offers.state.people_store import PeopleStore
@@ -23,10 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 class Projector:
-    """One at a time per stream. Applying is idempotent per position: after a crash the batch is applied again.
+    """One at a time per stream: others wait for their :class:`~offers.projecting.turn.Turn`.
 
-    ``batch``: most events read at once; when many wait, large batches let each person be written once for many
-    events. ``applied_at`` (µs, by ``clock``) and ``position`` tell operators how far it is; ``faults`` counts
+    Applying is idempotent per position: after a crash the batch is applied again. ``batch``: most events read at
+    once; when many wait, large batches let each person be written once for many events. ``applied_at`` (µs, by
+    ``clock``), ``position`` and ``held`` (whether it has the turn) tell operators how it stands; ``faults`` counts
     events that were passed over.
     """
 
@@ -42,6 +44,7 @@ class Projector:
         batch: int = 20_000,
     ) -> None:
         self.position = 0
+        self.held = False
         self.applied_at = 0
         self.applied = 0
         self._stream = stream
@@ -50,6 +53,7 @@ class Projector:
         self._configuration = configuration
         self._clock = clock
         self._batch = batch
+        self._turn = Turn(stream)
         self._config_faults = 0
 
     @property
@@ -65,12 +69,27 @@ class Projector:
         self.applied_at = self._clock.now_us()
 
     def step(self, block_ms: int | None = None) -> int:
-        """Read and apply one batch, waiting up to ``block_ms`` for it; the number of events. Raises StateUnavailable.
+        """Read and apply one batch, waiting up to ``block_ms`` for it; the number of events.
 
-        Where it stands is read anew each time: a rebuild may have moved it.
+        0 also when another process has the turn: :attr:`held` tells. Where it stands is read anew each time: a
+        rebuild may have moved it. Raises StateUnavailable.
         """
-        self.position = self._stream.projected()
-        batch = self._stream.read(self.position, self._batch, block_ms)
+        position = self._stream.projected()
+        if position == REBUILDING and self.held:
+            # Stand back; whoever rebuilds takes the turn now.
+            self._turn.release()
+            self.held = False
+            return 0
+        self.held = self._turn.mine()
+        if not self.held:
+            return 0
+        if position == REBUILDING:
+            position = self._stream.projected()
+            if position == REBUILDING:
+                _log.error("a rebuild was cut short: online state is incomplete until offers rebuild is run again")
+                position = 0
+        self.position = position
+        batch = self._stream.read(position, self._batch, block_ms)
         if batch:
             self.apply(batch)
             self.position = self._stream.set_projected(batch[-1][0])
@@ -79,8 +98,11 @@ class Projector:
     def drain(self) -> int:
         """Apply all that waits now; the number of events. Raises StateUnavailable."""
         total = 0
-        while count := self.step():
-            total += count
+        try:
+            while count := self.step():
+                total += count
+        finally:
+            self._turn.release()
         return total
 
     def run(self, stop: threading.Event) -> None:
@@ -89,9 +111,12 @@ class Projector:
         while not stop.is_set():
             try:
                 self.step(block_ms=500)
+                if not self.held:
+                    stop.wait(0.1)
                 pause = 0.0
             except (StateUnavailable, Busy) as fault:
                 if pause == 0.0:
                     _log.warning("projecting waits: %s", fault.detail)
                 pause = min(2.0, max(0.05, pause * 2))
                 stop.wait(pause)
+        self._turn.release()

@@ -46,9 +46,11 @@ end
 return #changed
 """
 
-# KEYS: items, changes, meta. ARGV[1]: a fresh epoch. Forgets everything; followers load anew.
-_CLEAR = """
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+# KEYS: items, changes, meta, other items. ARGV[1]: a fresh epoch. The other items become the items; followers
+# load anew.
+_ADOPT = """
+redis.call('DEL', KEYS[1], KEYS[2])
+if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('RENAME', KEYS[4], KEYS[1]) end
 redis.call('HSET', KEYS[3], 'epoch', ARGV[1])
 return redis.call('HINCRBY', KEYS[3], 'seq', 1)
 """
@@ -67,6 +69,7 @@ class CatalogueStore:
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
+        self._prefix = prefix
         names = Keys(prefix)
         self._items = names.items
         self._keys = (names.items, names.changes, names.catalogue_meta)
@@ -137,6 +140,18 @@ class CatalogueStore:
         ids = dict.fromkeys(name for _, entry in entries for name in entry[b"ids"].decode().split("\n"))
         return list(ids), CatalogueMark(now.epoch, last)
 
+    def staging(self) -> CatalogueStore:
+        """A second store beside this one, to be filled and then adopted."""
+        other = CatalogueStore(self._client, self._prefix)
+        other._items += ":new"
+        other._keys = (other._items, other._keys[1] + ":new", other._keys[2] + ":new")
+        return other
+
+    def adopt(self, other: CatalogueStore) -> None:
+        """Everything that ``other``, a :meth:`staging` of this store, holds replaces everything here, at once."""
+        command(self._client, "EVAL", _ADOPT, 4, *self._keys, other._items, uuid4().bytes)
+        other.clear()
+
     def clear(self) -> None:
-        """Forget every item, before a rebuild; followers notice and load anew."""
-        command(self._client, "EVAL", _CLEAR, 3, *self._keys, uuid4().bytes)
+        """Remove every item. Followers of this store would not notice: for a staging store."""
+        command(self._client, "UNLINK", *self._keys)

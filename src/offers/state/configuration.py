@@ -120,7 +120,8 @@ class Configuration:
         keys = (names.api_keys, names.switched_off, names.configuration_meta)
         return bool(command(self._client, "EVAL", _APPLY, 3, *keys, *args))
 
-    def forget_position(self) -> None:
-        """Before a rebuild: let older positions apply again. The view itself stays until it is replaced."""
+    def replace(self, changes: Sequence[Change], position: int) -> None:
+        """After a rebuild: these changes are all there is, up to ``position``. Readers see old or new, no between."""
         with translated():
             self._client.hdel(self._names.configuration_meta, "position")
+        self.apply([Change("clear"), *changes], position)

@@ -37,9 +37,11 @@ TABLE: tuple[KeyRow, ...] = (
     KeyRow("{cat}:items", "hash", "item_id -> 8 bytes of position, item", "none", "projecting"),
     KeyRow("{cat}:changes", "stream", "seq, ids (one a line): what changed, oldest trimmed", "none", "projecting"),
     KeyRow("{cat}:meta", "hash", "epoch (new after a rebuild), seq (count of changes)", "none", "projecting"),
+    KeyRow("{cat}:*:new", "as above", "the catalogue of a rebuild under way", "none", "projecting"),
     KeyRow("{conf}:keys", "hash", "SHA-256 of an API key -> its name and scopes", "none", "projecting"),
     KeyRow("{conf}:off", "hash", "placement that is switched off -> 1", "none", "projecting"),
     KeyRow("{conf}:meta", "hash", "position last applied, version (count of changes)", "none", "projecting"),
+    KeyRow("projecting:{ledger}:lease", "string", "who writes online state now", "10 s", "projecting"),
     KeyRow("{ledger}:*", "various", "the stream of events and what guards it", "see ledger", "ledger"),
 )  # fmt: skip
 
