@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, g, request
 
-from offers.errors import OffersError
+from offers.errors import OffersError, StateUnavailable
 from offers.settings import read_settings
 from offers.web import logs
 from offers.web.context import Web
 from offers.web.edge import REQUEST_ID, ROUTE, Edge
 from offers.web.operation import Operation, Route
 from offers.web.problems import designed, render
+from offers.web.reach import ensure_reachable, found_away
 from offers.web.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = ["create_app", "from_environment"]
 _log = logging.getLogger(logs.LOGGER)
 #: Ids may hold slashes; placements and hashes do not.
 _CONVERTERS = {"customer_id": "path:", "item_id": "path:"}
+#: Operations that have an answer without the online store.
+_ANSWERED_ANYWAY = frozenset({"picks", "picks_batch", "sign_picks", "list_models"})
 
 
 def create_app(services: Services) -> Flask:
@@ -64,7 +67,13 @@ def _guarded(web: Web, operation: Operation, view: Callable[..., Response]) -> C
                 web.signer.check(request.path, request.args.items(multi=True))
             else:
                 g.principal = web.access.principal(request.environ, operation.scope)
-        return view(web, **path)
+            if operation.name not in _ANSWERED_ANYWAY:
+                ensure_reachable(web.services)
+        try:
+            return view(web, **path)
+        except StateUnavailable:
+            found_away(web.services)
+            raise
 
     return guarded
 

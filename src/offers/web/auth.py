@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from secrets import token_urlsafe
+from threading import Lock
 from typing import Any, Protocol
 
 from offers.clock import Clock
@@ -52,6 +53,7 @@ class Access:
         self._configuration = configuration
         self._now: Callable[[], float] = clock.monotonic
         self._refreshed = float("-inf")
+        self._refreshing = Lock()
 
     def principal(self, environ: dict[str, Any], scope: str) -> Principal:
         """The key of a request, which has ``scope``.
@@ -77,15 +79,16 @@ class Access:
         return found
 
     def _look_again(self, digest: str) -> Principal:
-        """A key made a moment ago is not in this process's copy yet; refresh at most once a second."""
-        now = self._now()
-        if now - self._refreshed >= _REFRESH_EVERY_S:
-            self._refreshed = now
+        """A key made a moment ago is not in this process's copy yet; one thread refreshes, at most once a second."""
+        if self._now() - self._refreshed >= _REFRESH_EVERY_S and self._refreshing.acquire(blocking=False):
             try:
                 self._configuration.refresh()
             except OffersError:
                 if not self._configuration.keys:
                     raise StateUnavailable("No keys could be read yet") from None
+            finally:
+                self._refreshed = self._now()
+                self._refreshing.release()
         found: Principal | None = self._configuration.keys.get(digest)
         if found is None:
             raise Unauthorized("The key is not known, or was revoked")

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from offers.domain.event import STATUSES
 from offers.web.schemas import Currency, Id
 
-__all__ = ["CustomerBody", "DataLayerBody", "EventBody", "ItemBody", "ItemPatch"]
+__all__ = ["CustomerBody", "DataLayerBody", "EventBody", "EventItem", "ItemBody", "ItemPatch"]
 
 Price = Annotated[
     float,

@@ -15,6 +15,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from offers.web.reach import probe
+
 if TYPE_CHECKING:
     from offers.wiring import Services
 
@@ -61,6 +63,7 @@ class _Standing(Collector):
         )
 
     def _stream(self) -> list[GaugeMetricFamily]:
+        probe(self._services)
         stream = self._services.stream
         last, projected = stream.last_position(), stream.projected()
         waiting = stream.read_stored(projected, 1) if projected < last else []

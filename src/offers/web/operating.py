@@ -13,6 +13,7 @@ from offers.web.checkout import flag
 from offers.web.context import Web
 from offers.web.metrics import CONTENT_TYPE
 from offers.web.operation import JSON, Operation, Parameter, Reply, Route
+from offers.web.reach import probe
 from offers.web.responding import json_response
 
 __all__ = ["ROUTES", "readiness"]
@@ -66,8 +67,8 @@ def readiness(web: Web) -> dict[str, Any]:
         parts[name] = {"status": status, "detail": detail}
 
     try:
-        waiting = services.stream.length()
-        part("state", "ok", f"{waiting} accepted events not yet trimmed from the stream")
+        probe(services)
+        part("state", "ok", "it answers in time")
     except OffersError as error:
         part("state", "unavailable", error.detail)
     configuration = services.configuration
