@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,7 @@ import click
 from offers.cli.background import Background
 from offers.cli.output import Output, Report, json_option, progress
 from offers.cli.session import open_services
-from offers.cli.train import train_and_promote
+from offers.cli.train import train_model
 from offers.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _prepare(demo: Demo, output: Output) -> None:
             # That session ended with everything in the ledger, which training and the example read.
             with open_services(demo.settings) as services:
                 if services.registry.current() is None:
-                    train_and_promote(services, report, reason="demo")
+                    train_model(services, report, output, reason="demo")
                 services.load()
                 example = _example(services)
                 demo.key(services)
@@ -116,7 +117,10 @@ def _load(services: Services, report: Report) -> None:
     """Items, customers and orders of Complete Journey, by the same road as any shop's files."""
     from offers.intake.demo import import_demo
 
-    import_demo(services.stream.append, progress=report)
+    def of(kind: str) -> Callable[[int, int], None]:
+        return lambda done, total: report(f"importing {kind}", done, total)
+
+    import_demo(services.stream.append, progress=of, clock=services.clock)
 
 
 def _example(services: Services) -> dict[str, Any]:
@@ -127,16 +131,18 @@ def _example(services: Services) -> dict[str, Any]:
     from offers.ledger.scan import order_lines
 
     lines = order_lines(services.table).filter(pl.col("customer_id").is_not_null()).collect()
-    counts = lines.group_by("customer_id").agg(pl.col("order_id").n_unique().alias("orders"))
-    regular = counts.filter(pl.col("orders") >= min(_LONG_HISTORY, int(counts["orders"].max() or 0)))  # type: ignore[call-overload]
-    customer = min(regular["customer_id"].to_list(), key=lambda name: (len(name), name))
+    counts: list[tuple[str, int]] = lines.group_by("customer_id").agg(pl.col("order_id").n_unique()).rows()
+    long = min(_LONG_HISTORY, max(orders for _, orders in counts))
+    customer = min((name for name, orders in counts if orders >= long), key=lambda name: (len(name), name))
+    bought = lines.filter(pl.col("customer_id") == customer).sort("occurred_at", "item_id", descending=True)
     catalogue = services.catalogue
-    cart = []
-    for item_id in lines.filter(pl.col("customer_id") == customer).sort("occurred_at", descending=True)["item_id"]:
+    cart: list[dict[str, Any]] = []
+    for item_id in bought["item_id"].unique(maintain_order=True):
         row = catalogue.row_of.get(item_id)
-        if row is None or not catalogue.offerable[row] or item_id in [line["item_id"] for line in cart]:
+        currency = None if row is None else catalogue.currency(row)
+        if row is None or currency is None or not catalogue.offerable[row]:
             continue
-        price = to_major(int(catalogue.price[row]), catalogue.currency(row))
+        price = to_major(int(catalogue.price[row]), currency)
         cart.append({"item_id": item_id, "item_name": catalogue.name(row), "quantity": 1, "price": price})
         if len(cart) == _CART_LINES:
             break

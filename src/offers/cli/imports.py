@@ -92,10 +92,16 @@ def orders(file: Path, output: Output, **given: Any) -> None:
 @_with_options
 def items(file: Path, output: Output, **given: Any) -> None:
     """Import items from CSV, Parquet, NDJSON, Yandex YML or Google Merchant."""
+    from offers.intake.feeds.importing import feed_format, import_feed
     from offers.intake.items_file import import_items
 
     del given["timezone"], given["date_format"]  # items have no times
-    _run(import_items, file, output, given, catalogue=True)
+    function: Callable[..., Summary] = import_items
+    if feed_format(file) is not None:
+        if given.pop("mapping"):
+            raise InvalidInput(f"{file.name} is a feed, whose fields have their names: leave --map out")
+        function = import_feed
+    _run(function, file, output, given, catalogue=True)
 
 
 @command.command("customers", cls=_Mapped)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offers.artifact.registry import ModelInfo
     from offers.wiring import Services
 
-__all__ = ["author", "command", "promote_model"]
+__all__ = ["author", "command", "state_promotion"]
 
 
 def author() -> str:
@@ -26,18 +26,8 @@ def author() -> str:
         return "cli"
 
 
-def promote_model(services: Services, model_id: str, who: str, reason: str, *, forced: bool = False) -> str | None:
-    """Promote through the gate and state it as a fact; returns the model that was current before.
-
-    Raises:
-        GateRefused: the gate did not pass and ``forced`` is false.
-    """
-    previous = services.registry.promote(model_id, who, reason, forced=forced)
-    _state(services, model_id, previous, who, reason, forced)
-    return previous
-
-
-def _state(services: Services, model: str, previous: str | None, who: str, reason: str, forced: bool) -> None:
+def state_promotion(services: Services, model: str, previous: str | None, who: str, reason: str, forced: bool) -> None:
+    """State, as a fact of the ledger, that ``model`` is current from now on."""
     params = {"model": model, "previous": previous, "author": who, "reason": reason, "forced": forced}
     record(services, [system_event(services, "model_promoted", model, params)])
 
@@ -104,7 +94,9 @@ def promote(model: str, reason: str, force: bool, output: Output) -> None:
     """Serve MODEL (an id, or its beginning) from now on."""
     with open_services() as services:
         chosen = _named(services, model)
-        previous = promote_model(services, chosen, author(), reason, forced=force)
+        who = author()
+        previous = services.registry.promote(chosen, who, reason, forced=force)
+        state_promotion(services, chosen, previous, who, reason, force)
     output.result(
         {"model": chosen, "previous": previous, "forced": force}, f"{chosen} is served; before: {previous or 'none'}"
     )
@@ -118,7 +110,7 @@ def rollback(reason: str, output: Output) -> None:
     with open_services() as services:
         who = author()
         now, before = services.registry.rollback(who, reason)
-        _state(services, now, before, who, reason, False)
+        state_promotion(services, now, before, who, reason, False)
     output.result({"model": now, "previous": before}, f"{now} is served again; before: {before}")
 
 
