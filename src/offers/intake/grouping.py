@@ -12,11 +12,25 @@ from offers.domain.event import STATUSES, Event, Line
 from offers.intake.canonical import FIELD, LINE, order_event_id, order_head, text_digest
 from offers.intake.events import MAX_LINES
 from offers.intake.outcome import Rejects, Summary
-from offers.intake.reading import CODE, reject_faulty
+from offers.intake.reading import CODE, first_fault, reject_faulty
 
-__all__ = ["Grouping"]
+__all__ = ["OPTIONAL", "Grouping"]
 
-_CHUNK_LINES = 50_000
+_SLICE_ROWS = 50_000
+#: Columns that a file may lack; rows carry only those that it has.
+OPTIONAL: tuple[str, ...] = (
+    "visitor_id",
+    "updated",
+    "amount",
+    "discount",
+    "coupon",
+    "offer_id",
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+)
+_TYPES = {"updated": pl.Int64, "amount": pl.Int64, "discount": pl.Int64}
 _PARAMS = ("channel", "source", "medium", "campaign", "coupon")
 _RANK = {status: n for n, status in enumerate(STATUSES)}
 
@@ -40,37 +54,42 @@ class Grouping:
         rows = self._sound(rows)
         if rows.is_empty():
             return
-        rows = self._versioned(rows)
+        rows = _timed(self._versioned(rows))
         self._note(rows)
-        orders = _orders(rows)
-        self._note_orders(orders)
-        position = 0
-        while position < orders.height:
-            # a chunk is bounded by its lines, since an order may have thousands
-            ahead = orders["lines"].slice(position, 5_000).cum_sum()
-            take = max(int((ahead <= _CHUNK_LINES).sum()), 1)
-            for told in orders.slice(position, take).iter_rows(named=True):
+        for part in _slices(rows):
+            orders = _orders(part)
+            self._note_orders(orders)
+            for told in orders.iter_rows(named=True):
                 yield self._event(told)
-            position += take
 
     def _sound(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows without repeats and without orders that cannot be one."""
-        over = "order_id"
-        rows = rows.sort("row").with_columns(
-            pl.coalesce(
-                pl.when(~pl.struct("order_id", "twin").is_first_distinct()).then(pl.lit("duplicate_row")),
-                pl.when(pl.col("customer_id").drop_nulls().n_unique().over(over) > 1).then(
-                    pl.lit("order_of_several_customers")
-                ),
-                pl.when(pl.col("currency").n_unique().over(over) > 1).then(pl.lit("order_in_several_currencies")),
-                pl.when(pl.len().over(over) > MAX_LINES).then(pl.lit("too_many_lines")),
-            ).alias(CODE)
+        rows = rows.sort("row")
+        again = ~rows.select(pl.struct("order_id", "twin").is_first_distinct()).to_series()
+        # least and greatest tell whether there are several, for less than counting them
+        wrong = (
+            rows.group_by("order_id")
+            .agg(
+                customers=pl.col("customer_id").min() != pl.col("customer_id").max(),
+                currencies=pl.col("currency").min() != pl.col("currency").max(),
+                long=pl.len() > MAX_LINES,
+            )
+            .filter(pl.col("customers").fill_null(False) | pl.col("currencies") | pl.col("long"))
         )
-        bad = rows[CODE].is_not_null()
-        if not bad.any():
+        if wrong.is_empty() and not again.any():
             return rows
+        rows = rows.join(wrong, on="order_id", how="left", maintain_order="left").with_columns(
+            first_fault(
+                ("duplicate_row", pl.lit(again)),
+                ("order_of_several_customers", pl.col("customers").fill_null(False)),
+                ("order_in_several_currencies", pl.col("currencies").fill_null(False)),
+                ("too_many_lines", pl.col("long").fill_null(False)),
+            )
+        )
+        rows = rows.drop("customers", "currencies", "long")
+        bad = rows[CODE].is_not_null()
         reject_faulty(self._rejects, rows.filter(bad))
-        return rows.filter(~bad)
+        return rows.filter(~bad).drop("original", strict=False)
 
     def _versioned(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows with ``refund`` and ``part``: rows of one order with the same part are one event.
@@ -81,7 +100,7 @@ class Grouping:
         """
         negative = pl.col("quantity") < 0
         c_number = pl.col("order_id").str.contains(r"^C\d+$") if self._plain_numbers else pl.lit(False)
-        rows = rows.with_columns(refund=negative | c_number, quantity=pl.col("quantity").abs()).drop(CODE)
+        rows = rows.with_columns(refund=negative | c_number, quantity=pl.col("quantity").abs()).drop(CODE, "twin")
         rows = rows.with_columns(
             status=pl.when(pl.col("refund")).then(None).otherwise(pl.col("status").fill_null("placed")),
             part=pl.lit("", pl.String),
@@ -133,16 +152,20 @@ class Grouping:
         self._summary.accepted_rows += rows.height
         notes["gift_rows"] += int(((rows["price"] == 0) & ~rows["refund"]).sum())
         notes["refund_rows"] += int(rows["refund"].sum())
-        notes["guest_rows"] += int((rows["customer_id"].is_null() & rows["visitor_id"].is_null()).sum())
+        guests = rows["customer_id"].is_null()
+        if "visitor_id" in rows.columns:
+            guests = guests & rows["visitor_id"].is_null()
+        notes["guest_rows"] += int(guests.sum())
         notes["rounded_rows"] += int(rows["rounded"].sum())
 
     def _note_orders(self, orders: pl.DataFrame) -> None:
         notes = self._summary.notes
         sold = orders.filter(~pl.col("refund"))
-        notes["orders"] += sold["order_id"].n_unique()
+        first = sold.filter(~pl.col("several") | pl.col("version_at").is_null())
+        notes["orders"] += first.height
         notes["refunds"] += orders.height - sold.height
         guests = pl.col("customer_id").is_null() & pl.col("visitor_id").is_null()
-        notes["guest_orders"] += sold.filter(guests)["order_id"].n_unique()
+        notes["guest_orders"] += first.filter(guests).height
 
     def _event(self, told: dict[str, Any]) -> tuple[int, Event, bytes]:
         name = "refund" if told["refund"] else "purchase"
@@ -184,8 +207,38 @@ class Grouping:
         return told["lines"], event, digest
 
 
+def _timed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with what only all rows of their order tell, sorted by the moment of their event; ``event`` counts events.
+
+    ``first_at``: when the order was first told; ``buyer``: its customer; ``several``: whether it has more versions.
+    """
+    rows = rows.with_columns(
+        first_at=pl.col("at").filter(~pl.col("refund")).min().over("order_id"),
+        buyer=pl.col("customer_id").drop_nulls().first().over("order_id"),
+        several=(pl.col("part").min() != pl.col("part").max()).over("order_id", "refund"),
+    )
+    when = pl.when("refund").then(pl.col("at")).otherwise(pl.col("first_at"))
+    said = pl.col("updated").fill_null(pl.col("at")) if "updated" in rows.columns else pl.col("at")
+    rows = rows.with_columns(when=when, version=said.max().over("order_id", "refund", "part"))
+    rows = rows.sort("when", "order_id", "version", "refund", "part", "row")
+    return rows.with_columns(event=pl.struct("order_id", "refund", "part").rle_id()).drop("when", "version")
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """``rows`` in parts of about as many rows, never within an event: lists of lines are held for one part only."""
+    start = 0
+    while start < rows.height:
+        end = min(start + _SLICE_ROWS, rows.height)
+        if end < rows.height:
+            end = int(rows["event"].search_sorted(rows["event"][end - 1], side="right"))
+        yield rows.slice(start, end - start)
+        start = end
+
+
 def _orders(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per event, earliest first, with its lines as lists in the order of the file."""
+    absent = [name for name in OPTIONAL if name not in rows.columns]
+    rows = rows.with_columns(pl.lit(None, _TYPES.get(name, pl.String)).alias(name) for name in absent)
     said = {name: rows[name].null_count() < rows.height for name in ("offer_id", "coupon", *_PARAMS)}
     none = pl.lit(None, pl.String)
     millionths = (pl.col("quantity") * 1_000_000).round(0, mode="half_to_even").cast(pl.Int64).cast(pl.String)
@@ -194,11 +247,8 @@ def _orders(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(
         canonical=pl.concat_str([pl.col("item_id"), millionths, price], separator=FIELD),
         total=total.round(0, mode="half_to_even").cast(pl.Int64),
-        first_at=pl.col("at").filter(~pl.col("refund")).min().over("order_id"),
-        buyer=pl.col("customer_id").drop_nulls().first().over("order_id"),
-        several=(pl.col("part").n_unique() > 1).over("order_id", "refund"),
     )
-    orders = rows.group_by("order_id", "refund", "part", maintain_order=True).agg(
+    orders = rows.group_by("event", "order_id", "refund", maintain_order=True).agg(
         pl.len().alias("lines"),
         pl.when(pl.col("refund").first())
         .then(pl.col("at").min())
@@ -206,6 +256,7 @@ def _orders(rows: pl.DataFrame) -> pl.DataFrame:
         .alias("occurred_at"),
         pl.when(~pl.col("refund").first() & pl.col("several").first()).then(pl.col("at").max()).alias("told_at"),
         pl.col("updated").max(),
+        pl.col("several").first(),
         pl.col("buyer").first().alias("customer_id"),
         pl.col("visitor_id").drop_nulls().first(),
         pl.col("currency").first(),
@@ -216,12 +267,10 @@ def _orders(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("item_id"),
         pl.col("quantity"),
         pl.col("price"),
-        (pl.col("discount") if (rows["discount"] != 0).any() else none.alias("discount")),
+        (pl.col("discount") if (rows["discount"] > 0).any() else none.alias("discount")),
         (pl.col("offer_id") if said["offer_id"] else none.alias("offer_id")),
         (pl.col("coupon").alias("line_coupon") if said["coupon"] else none.alias("line_coupon")),
         *((pl.col(p).drop_nulls().first() if said[p] else none.alias(p)) for p in _PARAMS),
     )
     version = pl.coalesce("updated", "told_at")
-    return orders.with_columns(
-        version_at=pl.when(version != pl.col("occurred_at")).then(version),
-    ).sort("occurred_at", "version_at", "refund", nulls_last=False, maintain_order=True)
+    return orders.with_columns(version_at=pl.when(version != pl.col("occurred_at")).then(version))

@@ -11,7 +11,7 @@ from offers.intake.canonical import body_digest
 from offers.intake.fields import Fields, kind_of_value
 from offers.settings import Settings
 
-__all__ = ["AVAILABILITY", "CATEGORIES", "ITEM_FIELDS", "item_event", "read_item"]
+__all__ = ["AVAILABILITY", "CATEGORIES", "ITEM_FIELDS", "item_event", "read_item", "wire_fields"]
 
 CATEGORIES: tuple[str, ...] = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 """From the broadest to the narrowest, as in GA4."""
@@ -126,7 +126,7 @@ def read_item(
             fields.fault("item_name", "required", "an item needs its item_name")
         elif "item_name" in doc:
             fields.fault("item_name", "required", "item_name cannot be empty; leave it out to keep it")
-    item = _wire_fields(fields, settings.currency, partial)
+    item = wire_fields(fields, settings.currency, partial)
     if faults:
         return tuple(faults)
     assert known is not None
@@ -138,7 +138,7 @@ def read_item(
     return item_event(full, occurred_at=now, received_at=now, partial=partial, source=source)
 
 
-def _wire_fields(fields: Fields, default_currency: str, partial: bool) -> dict[str, Any]:
+def wire_fields(fields: Fields, default_currency: str, partial: bool) -> dict[str, Any]:
     """All but id and name, under the domain's names; absent ones are absent, null only in a partial change."""
     doc = fields.values
     item: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from offers.intake.columns import resolve
 from offers.intake.dates import Dates
 from offers.intake.fields import EARLIEST_US, FUTURE_US
 from offers.intake.files import ROW, Batch, Table, open_table
-from offers.intake.grouping import Grouping
+from offers.intake.grouping import OPTIONAL, Grouping
 from offers.intake.outcome import Delivery, Progress, Rejects, Sink, Summary
 from offers.intake.reading import (
     CODE,
@@ -113,7 +113,9 @@ class _Reader:
             u=columns.text("updated_at").is_not_null(),
             odd=undecodable(batch.frame, self.checked),
         )
-        return frame.with_columns(self._faults()).drop("t", "q", "s", "u", "odd", "no_price", "bad_discount")
+        unsaid = [name for name in OPTIONAL if {"updated": "updated_at"}.get(name, name) not in columns]
+        helpers = ("t", "q", "s", "u", "odd", "no_price", "bad_discount")
+        return frame.with_columns(self._faults()).drop(*helpers, *unsaid)
 
     def _money(self, columns: Columns, quantity: pl.Series, currency: pl.Series) -> list[pl.Series]:
         comma = bool(self.comma)
@@ -227,7 +229,7 @@ def import_orders(
     table = open_table(path, encoding=encoding)
     return import_table(
         table,
-        table.batches(),
+        lambda _: table.batches(),
         sink,
         mapping=mapping,
         currency=currency,
@@ -242,7 +244,7 @@ def import_orders(
 
 def import_table(
     table: Table,
-    batches: Iterator[Batch],
+    batches: Callable[[Summary], Iterator[Batch]],
     sink: Sink,
     *,
     mapping: Mapping[str, str] | None = None,
@@ -255,7 +257,7 @@ def import_table(
     sleep: Callable[[float], None] = time.sleep,
     bucket_rows: int = _BUCKET_ROWS,
 ) -> Summary:
-    """:func:`import_orders` of a table that is open; ``batches`` are its rows."""
+    """:func:`import_orders` of a table that is open; ``batches`` yields its rows and may note in the summary."""
     started = time.monotonic()
     now_us = (clock or SystemClock()).now_us()
     found = resolve(table.columns, mapping or {}, fields=ORDER_COLUMNS, required=_REQUIRED, synonyms=_SYNONYMS)
@@ -270,7 +272,7 @@ def import_table(
         count = -(-table.total // bucket_rows) if table.total > bucket_rows * 1.5 else 1
         buckets = _Buckets(count, Path(folder))
         grouping = Grouping(now_us, rejects, summary)
-        for batch in batches:
+        for batch in batches(summary):
             summary.rows += batch.rows
             reject_broken(rejects, batch)
             rows = reader.read(batch)
