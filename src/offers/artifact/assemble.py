@@ -17,7 +17,7 @@ import numpy.typing as npt
 __all__ = ["Pairs", "assemble", "decode", "encode"]
 
 Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.integer[Any]]
+Ints = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
