@@ -54,8 +54,8 @@ def _whose(persons: Sequence[str], until: int) -> str:
         parts.append(f"visitor_id IN ({_quoted(visitors)})")
     whose = f"({' OR '.join(parts)})"
     if until < _FOR_EVER:
-        moment = from_us(until).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        whose += f" AND received_at <= CAST('{moment}' AS TIMESTAMP)"
+        moment = from_us(until).isoformat(timespec="microseconds")
+        whose += f" AND received_at <= arrow_cast('{moment}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
     return whose
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +66,22 @@ class LedgerTable:
         return None if "://" in self.url else Path(self.url)
 
     def _create(self) -> DeltaTable:
-        if self.local is not None:
-            self.local.mkdir(parents=True, exist_ok=True)
+        """Create the table once. Two creations at the same moment would both succeed, as versions 0 and 1: a lock on
+        the directory keeps those of one machine apart."""
+        if self.local is None:
+            return self._create_first()
+        self.local.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.local, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                return self.delta()
+            except TableNotFoundError:
+                return self._create_first()
+        finally:
+            os.close(fd)
+
+    def _create_first(self) -> DeltaTable:
         try:
             DeltaTable.create(
                 self.url,

@@ -140,7 +140,7 @@ class Writer:
             for _ in range(_ATTEMPTS):
                 try:
                     return self._pass()
-                except (CommitFailedError, _StaleError):
+                except (CommitFailedError, _StaleError, FileNotFoundError):  # the last: vacuumed meanwhile
                     self.counts.conflicts += 1
                     _LOG.info("a concurrent commit came first; reading and deduplicating again")
             raise Busy("commits to the ledger keep failing")
