@@ -78,14 +78,15 @@ def situate(
     barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else ()
     in_cart = tuple(cart)
     looked_at = in_cart if page is None else (*in_cart, page)
+    bases = looked_at or tuple(row for row, item in zip(rows, bought, strict=True) if item[3] == bought[0][3])
     return Situation(
         person=view.person if view is not None else Person.of(request.customer_id, request.visitor_id),
         history=history,
         cart=in_cart,
         paid=tuple(price or int(shelf.price[row]) for row, price in cart.items()),
         page=page,
-        bases=looked_at or tuple(row for row, item in zip(rows, bought, strict=True) if item[3] == bought[0][3]),
-        barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=barred_rows, shown=shown),
+        bases=bases,
+        barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=barred_rows, shown=shown, bases=bases),
         shelf=shelf,
         warnings=tuple(warnings),
     )

@@ -83,14 +83,18 @@ def fill(
     picks: list[Pick], crowd: Sequence[Pick], popular: Iterable[tuple[int, float]], gate: Gate, limit: int
 ) -> list[Pick]:
     """Bring ``picks`` up to ``limit``: popular items (row, share) first, then what only diversity held back."""
+    held = list(crowd)
     for row, share in popular:
         if len(picks) >= limit:
             return picks
-        if gate.admit(row, "next_best", share) is None:
+        step = gate.admit(row, "next_best", share)
+        if step is None:
             picks.append(Pick(row, "next_best", share, popular=True))
-    for held in crowd:
+        elif step == "diversity" and len(held) < limit + len(crowd):
+            held.append(Pick(row, "next_best", share, popular=True))
+    for pick in held:
         if len(picks) >= limit:
             return picks
-        if gate.admit(held.row, held.relation, held.score, held.base, crowded=True) is None:
-            picks.append(held)
+        if gate.admit(pick.row, pick.relation, pick.score, pick.base, crowded=True) is None:
+            picks.append(pick)
     return picks

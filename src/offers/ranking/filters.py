@@ -38,7 +38,7 @@ class Barred:
 
     ``cart``: in the cart or the item of the page. ``bought``: bought and not to be offered again. ``cart_groups``
     bar variants of what is in the cart from every relation that does not replace it; ``groups`` bar variants of
-    what is on the page already or was bought for good.
+    what is on the page already or was bought for good; ``base_categories`` bar more of the same from complements.
     """
 
     cart: set[int] = field(default_factory=set)
@@ -47,7 +47,7 @@ class Barred:
     shown: set[int] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
     cart_groups: set[int] = field(default_factory=set)
-    cart_categories: set[int] = field(default_factory=set)
+    base_categories: set[int] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -58,15 +58,15 @@ class Barred:
         excluded: Iterable[int] = (),
         bought: Iterable[int] = (),
         shown: Iterable[int] = (),
+        bases: Iterable[int] = (),
     ) -> Barred:
-        """From rows; ``bought`` are those not to be offered again."""
+        """From rows; ``bought`` are those not to be offered again, ``bases`` those that complements are sought for."""
         barred = cls(set(cart), set(excluded), set(bought), set(shown))
-        rows = list(barred.cart)
-        barred.cart_groups.update(shelf.group[rows].tolist())
-        barred.cart_categories.update(shelf.category[rows].tolist())
+        barred.cart_groups.update(shelf.group[list(barred.cart)].tolist())
+        barred.base_categories.update(shelf.category[list(bases)].tolist())
         barred.groups.update(int(shelf.group[row]) for row in barred.shown)
         barred.groups.update(int(shelf.group[row]) for row in barred.bought if shelf.replenishable[row] == 0)
-        for numbers in (barred.groups, barred.cart_groups, barred.cart_categories):
+        for numbers in (barred.groups, barred.cart_groups, barred.base_categories):
             numbers.discard(-1)
         return barred
 
@@ -169,7 +169,7 @@ class Gate:
         else:
             if self._group.item(row) in self._barred.cart_groups:
                 return "same_group"
-            if relation == "cross_sell" and category in self._barred.cart_categories:
+            if relation == "cross_sell" and category in self._barred.base_categories:
                 return "near_substitute"
         if not crowded and self._cap.full(category, relation):
             return "diversity"

@@ -15,7 +15,7 @@ Shelves = Callable[..., Shelf]
 
 
 def _gate(shelf: Shelf, limit: int = 4, **told: Any) -> Gate:
-    barred = Barred.of(shelf, **{k: told.pop(k) for k in ("cart", "excluded", "bought", "shown") if k in told})
+    barred = Barred.of(shelf, **{k: told.pop(k) for k in ("cart", "excluded", "bought", "shown", "bases") if k in told})
     return Gate(
         shelf,
         barred,
@@ -39,11 +39,11 @@ def _gate(shelf: Shelf, limit: int = 4, **told: Any) -> Gate:
         ("same_group", {"group": [7, 7, -1], "shown": [1]}, "next_best", -1),
         ("same_group", {"group": [7, 7, -1], "cart": [1]}, "next_best", -1),
         ("same_group", {"group": [7, 7, -1], "bought": [1], "replenishable": [0, 0, 0]}, "next_best", -1),
-        ("near_substitute", {"category": [3, 3, -1], "cart": [1]}, "cross_sell", -1),
+        ("near_substitute", {"category": [3, 3, -1], "bases": [1]}, "cross_sell", -1),
         ("bought_together", {"together": lambda base, row: True, "cart": [1]}, "upsell", 1),
         ("currency", {"currency_of": lambda row: "USD" if row else "EUR", "cart": [1]}, "upsell", 1),
         (None, {"group": [7, 7, -1], "cart": [1]}, "upsell", 1),
-        (None, {"category": [3, 3, -1], "cart": [1]}, "next_best", -1),
+        (None, {"category": [3, 3, -1], "bases": [1]}, "next_best", -1),
         (None, {"group": [7, 7, -1], "bought": [1]}, "next_best", -1),
         (None, {"currency": "USD"}, "next_best", -1),
     ],
@@ -70,7 +70,7 @@ def test_one_upsell_for_a_line(make_shelf: Shelves) -> None:
 
 
 def test_a_refused_item_that_another_relation_brings_is_not_listed(make_shelf: Shelves) -> None:
-    gate = _gate(make_shelf(2, category=[5, 5]), cart=[1])
+    gate = _gate(make_shelf(2, category=[5, 5]), bases=[1])
     assert gate.admit(0, "cross_sell", 1.0) == "near_substitute"
     assert gate.admit(0, "next_best", 1.0) is None
     assert gate.refused == []
