@@ -217,6 +217,7 @@ def test_metrics_tell_of_routes_events_and_parts(api: Any) -> None:
     told = api.call("GET", "/metrics", key=None).get_data(as_text=True)
     for line in (
         r'offers_request_duration_seconds_bucket\{fallback="no_model",le="0.005",route="/v1/offers"\} ',
+        r'offers_request_duration_seconds_count\{fallback="no_model",route="/v1/customers/\{customer_id\}/picks"\} ',
         r'offers_requests_total\{method="POST",route="/v1/offers",status="200"\} ',
         r'offers_events_total\{verdict="accepted"\} ',
         r"offers_stream_entries ",

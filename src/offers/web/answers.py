@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from offers.domain.offer import Relation
 from offers.errors import PROBLEMS
+from offers.web.field_codes import FIELD_CODES
 
 __all__ = [
     "CustomerAnswer",
@@ -37,6 +38,13 @@ Code = Annotated[
         extra_json_schema={"enum": list(PROBLEMS)},
     ),
 ]
+FieldCode = Annotated[
+    str,
+    Meta(
+        description="What is wrong with it; x-field-codes of this document lists them",
+        extra_json_schema={"enum": list(FIELD_CODES)},
+    ),
+]
 Money = Annotated[float, Meta(description="Decimal major units", examples=[49.9])]
 
 
@@ -46,7 +54,7 @@ class FieldProblem(Struct):
     pointer: Annotated[
         str, Meta(description="RFC 6901 pointer into the body that was sent", examples=["/cart/0/price"])
     ]
-    code: str
+    code: FieldCode
     detail: str
 
 
@@ -180,7 +188,7 @@ class EventVerdict(Struct):
     rounded: Annotated[
         bool, Meta(description="Money had more decimals than its currency and was rounded half-even")
     ] = False
-    code: str | None = None
+    code: FieldCode | None = None
     pointer: str | None = None
     detail: str | None = None
     errors: list[FieldProblem] = []

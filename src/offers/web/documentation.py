@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from offers import __version__
 from offers.errors import PROBLEMS
 from offers.web.context import Web
+from offers.web.field_codes import FIELD_CODES
 from offers.web.openapi import SCOPE_TEXTS, document
 from offers.web.operation import JSON, NDJSON, Operation, Reply, Route
 from offers.web.responding import json_response
@@ -77,7 +78,8 @@ def curl(base: str, method: str, path: str, operation: dict[str, Any]) -> str:
         elif parameter["in"] == "query" and "example" in parameter:
             query.append(f"{parameter['name']}={parameter['example']}")
     url = base + path + ("?" + "&".join(query) if query else "")
-    parts = [f"curl -sS{'' if method == 'GET' else f' -X {method}'} '{url}'"]
+    implied = method == "GET" or (method == "POST" and "requestBody" in operation)
+    parts = [f"curl -sS{'' if implied else f' -X {method}'} '{url}'"]
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $KEY"')
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -139,7 +141,16 @@ def _docs(web: Web) -> Response:
                     "name": operation["operationId"],
                     "summary": operation["summary"],
                     "about": _prose(operation.get("description", "")),
-                    "parameters": operation.get("parameters", ()),
+                    "parameters": [
+                        {
+                            "name": p["name"],
+                            "in": p["in"],
+                            "required": p["required"],
+                            "about": _prose(p["description"]),
+                            "values": p["schema"].get("enum", ()),
+                        }
+                        for p in operation.get("parameters", ())
+                    ],
                     "fields": _fields(body["schema"], schemas) if body else [],
                     "responses": {s: _prose(r["description"]) for s, r in operation["responses"].items()},
                     "curl": curl(made["servers"][0]["url"], method.upper(), path, operation),
@@ -153,6 +164,7 @@ def _docs(web: Web) -> Response:
         groups=groups,
         scopes=SCOPE_TEXTS,
         problems=PROBLEMS,
+        field_codes=FIELD_CODES,
         schemas={name: _fields(schema, schemas) for name, schema in schemas.items()},
         schema_texts={name: schema.get("description", "") for name, schema in schemas.items()},
     )

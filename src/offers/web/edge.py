@@ -18,7 +18,7 @@ from offers.web.context import Web
 from offers.web.logs import LOGGER, request_id_of
 from offers.web.problems import render
 
-__all__ = ["OFFERS_PATH", "REQUEST_ID", "ROUTE", "SECURITY_HEADERS", "STATUS_LINES", "Edge"]
+__all__ = ["FALLBACK", "OFFERS_PATH", "REQUEST_ID", "ROUTE", "SECURITY_HEADERS", "STATUS_LINES", "Edge"]
 
 OFFERS_PATH = "/v1/offers"
 REQUEST_ID = "offers.request_id"

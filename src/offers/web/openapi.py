@@ -12,6 +12,7 @@ from offers import __version__
 from offers.errors import PROBLEMS
 from offers.settings import Settings
 from offers.web.answers import ProblemDocument
+from offers.web.field_codes import FIELD_CODES
 from offers.web.operation import Operation, Parameter, Reply
 from offers.web.problems import PROBLEM_TYPE
 from offers.web.schemas import SCOPES
@@ -202,4 +203,5 @@ def document(settings: Settings) -> dict[str, Any]:
         "x-problem-codes": {
             code: {"status": p.status, "title": p.title, "remedy": p.remedy} for code, p in PROBLEMS.items()
         },
+        "x-field-codes": FIELD_CODES,
     }

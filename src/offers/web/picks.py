@@ -16,6 +16,7 @@ from offers.errors import FieldError
 from offers.intake.fields import id_code
 from offers.web.answers import PicksAnswer, SignedAnswer
 from offers.web.context import Web
+from offers.web.edge import FALLBACK
 from offers.web.operation import JSON, Body, Operation, Parameter, Reply, Route
 from offers.web.problems import Warning_
 from offers.web.responding import document_of, json_response, principal, query_dict
@@ -120,6 +121,7 @@ def _picks(web: Web, customer_id: str) -> Response:
     body, frozen = decide(
         web, customer_id, query, unknown_fields(sent, PicksQuery), scores=key is not None and "reports" in key.scopes
     )
+    request.environ[FALLBACK] = body["fallback"]
     data = orjson.dumps(body)
     content_type = JSON
     if query.format != "json":
