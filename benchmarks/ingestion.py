@@ -19,6 +19,7 @@ import instance
 import load
 import orjson
 import redis
+
 from offers.state.server import find_binary
 
 BATCH = 100
@@ -68,14 +69,14 @@ def main() -> None:
         try:
             time.sleep(1)
             client = redis.Redis(unix_socket_path=str(socket))
-            headers = {"Authorization": f"Bearer {service.key}"}  # type: ignore[attr-defined]
+            headers = {"Authorization": f"Bearer {service.key}"}
             seed = time.time_ns()
             rates: list[tuple[float, float]] = []
             for turn in range(options.rounds + 1):
                 batches = _events(seed + turn * options.events, options.events)
                 raw = _raw(client, batches)
                 requests = [load.request_bytes("/v1/events", orjson.dumps(b), headers=headers) for b in batches]
-                address = ("127.0.0.1", service.port)  # type: ignore[attr-defined]
+                address = ("127.0.0.1", service.port)
                 ours = load.run(address, requests, connections=options.connections, keep_bodies=True)
                 verdicts = [e["verdict"] for b in ours.bodies for e in orjson.loads(b)["events"]]
                 if set(ours.statuses) != {202} or set(verdicts) != {"accepted"}:

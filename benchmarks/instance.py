@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-__all__ = ["HOME", "ROOT", "WORKERS", "baseline", "driver", "shop"]
+__all__ = ["HOME", "ROOT", "WORKERS", "baseline", "driver", "prepared", "shop"]
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "var" / "bench"
@@ -31,18 +32,22 @@ def driver() -> ModuleType:
     return module
 
 
-@contextmanager
-def shop(**settings: str) -> Iterator[object]:
-    """The shop, prepared once under ``var/bench`` and started for the duration."""
-    module = driver()
+def prepared(**settings: str) -> Any:
+    """The shop with orders, items and a model under ``var/bench``, made on first use; not started."""
     HOME.mkdir(parents=True, exist_ok=True)
-    service = module.Service(
-        home=HOME, settings={"OFFERS_WORKERS": str(WORKERS), "OFFERS_THREADS": str(THREADS), **settings}
-    )
+    chosen = {"OFFERS_WORKERS": str(WORKERS), "OFFERS_THREADS": str(THREADS), **settings}
+    service = driver().Service(home=HOME, settings=chosen)
     if not (HOME / "prepared").exists():
         print("preparing the shop: import and training, once ...", file=sys.stderr, flush=True)
         service.cli("demo", "--no-serve")
         (HOME / "prepared").touch()
+    return service
+
+
+@contextmanager
+def shop(**settings: str) -> Iterator[Any]:
+    """The shop, started for the duration."""
+    service = prepared(**settings)
     service.start()
     try:
         yield service

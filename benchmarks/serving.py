@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     options = parser.parse_args()
     with instance.shop() as service, instance.baseline() as port:
-        requests = Requests(service.key)  # type: ignore[attr-defined]
-        ours_at, base_at = ("127.0.0.1", service.port), ("127.0.0.1", port)  # type: ignore[attr-defined]
+        requests = Requests(service.key)
+        ours_at, base_at = ("127.0.0.1", service.port), ("127.0.0.1", port)
         load.run(ours_at, requests.offers(500), connections=8)
         load.run(base_at, requests.offers(500), connections=8)
         decided: list[str] = []
