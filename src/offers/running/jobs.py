@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from offers.ledger.erasure import erase, erasures
 from offers.ledger.maintenance import maintain, retain
-from offers.ledger.scan import events
+from offers.ledger.scan import aliases, events
 from offers.ledger.writer import Writer
+from offers.running.forgotten import remember_forgotten
 from offers.running.holds import hold
 from offers.running.journal import Record
 from offers.running.scheduler import Done, Due, Job, Skipped, every
@@ -66,7 +66,10 @@ def ledger_jobs(services: Services, writer: Writer) -> list[Job]:
 
     def erasure(last: Record | None, stop: threading.Event) -> Done:
         applied = int(last.mark) - _LATE_US if last is not None and last.mark else -1
-        asked = {person: at for person, at in erasures(table).items() if at > applied}
+        known = erasures(table)
+        if settings.backup_dir is not None:
+            remember_forgotten(settings.backup_dir, known)
+        asked = {person: at for person, at in known.items() if at > applied}
         if not asked:
             raise Skipped("nobody asked to be forgotten")
         with hold(settings, "files"):
@@ -89,7 +92,8 @@ def model_jobs(services: Services) -> list[Job]:
     settings = services.settings
 
     def prune(last: Record | None, stop: threading.Event) -> Done:
-        gone = services.registry.prune(settings.keep_models)
+        with hold(settings, "files"):
+            gone = services.registry.prune(settings.keep_models)
         if not gone:
             raise Skipped("no artifact is too many")
         return Done(f"removed {', '.join(gone)}")
@@ -107,12 +111,9 @@ def all_ids(table: LedgerTable, asked: dict[str, int]) -> dict[str, int]:
     visitor shared by several customers is left alone.
     """
     result = dict(asked)
-    aliases = _aliases(table)
-    grown = True
-    while grown:
-        fresh = {old: result[new] for old, new in aliases if new in result and old not in result}
-        result |= fresh
-        grown = bool(fresh)
+    for old, new in aliases(table).items():
+        if new in asked:
+            result[old] = max(asked[new], result.get(old, 0))
     customers = {key[2:]: at for key, at in result.items() if key.startswith("c:")}
     seen = (
         events(table, columns=["customer_id", "visitor_id"])
@@ -125,15 +126,3 @@ def all_ids(table: LedgerTable, asked: dict[str, int]) -> dict[str, int]:
     for visitor, owners in seen.iter_rows():
         result.setdefault(f"v:{visitor}", max(customers[owner] for owner in owners))
     return result
-
-
-def _aliases(table: LedgerTable) -> Iterable[tuple[str, str]]:
-    """(old person key, new person key) of every alias call."""
-    told = (
-        events(table, kinds=["customer"], columns=["event_name", "customer_id", "visitor_id", "params"])
-        .filter(pl.col("event_name") == "customer_aliased")
-        .select("customer_id", "visitor_id", pl.col("params").str.json_path_match("$.to").alias("to"))
-        .filter(pl.col("to").is_not_null())
-        .collect()
-    )
-    return [(f"c:{c}" if c else f"v:{v}", f"c:{to}") for c, v, to in told.iter_rows()]

@@ -14,7 +14,7 @@ from offers.state.connection import command, connect
 from offers.state.instance import InstanceLock, holder
 from offers.state.server import EmbeddedServer, socket_url
 
-__all__ = ["open_server"]
+__all__ = ["beside_or_alone", "open_server"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def open_server(settings: Settings, *, drain: bool = True, patience_s: float = 6
     if settings.redis_url:
         yield settings.redis_url
         return
-    lock = _beside_or_alone(settings, patience_s)
+    lock = beside_or_alone(settings, patience_s)
     if lock is None:
         yield socket_url(settings.data_dir)
         return
@@ -51,8 +51,11 @@ def open_server(settings: Settings, *, drain: bool = True, patience_s: float = 6
         lock.release()
 
 
-def _beside_or_alone(settings: Settings, patience_s: float) -> InstanceLock | None:
-    """None beside a service whose server answers; else the lock, taken."""
+def beside_or_alone(settings: Settings, patience_s: float = 60.0) -> InstanceLock | None:
+    """None beside a service whose server answers; else the directory's lock, taken: the caller releases it.
+
+    Raises as :func:`open_server`.
+    """
     until = time.monotonic() + patience_s
     while True:
         other = holder(settings.data_dir)

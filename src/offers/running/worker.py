@@ -6,6 +6,7 @@ pass (the server is away, the disk is full) are theirs to wait out.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -30,12 +31,14 @@ from offers.settings import Settings, read_settings
 if TYPE_CHECKING:
     from offers.wiring import Services
 
-__all__ = ["JOURNAL", "Task", "Worker", "work"]
+__all__ = ["JOURNAL", "Heartbeat", "Task", "Worker", "read_heartbeat", "work"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("offers.running.worker")
 
 JOURNAL = "jobs.json"
 """The journal's name under the run directory."""
+HEARTBEAT = "worker.json"
+"""A file under the run directory that says that a worker lives."""
 _BEAT_S = 2.0
 _AGAIN_S = 1.0
 _CATCH_UP_S = 10.0
@@ -144,7 +147,7 @@ def _assemble(services: Services) -> Worker:
     journal = Journal(settings.run_dir / JOURNAL)
     ledger = Scheduler(ledger_jobs(services, writer), journal, services.clock)
     models = Scheduler(model_jobs(services), journal, services.clock)
-    beat = _Heart(settings.run_dir / "worker.json", services)
+    beat = _Heart(settings.run_dir / HEARTBEAT, services)
     return Worker(
         {
             "projector": services.projector.run,
@@ -170,6 +173,22 @@ def _finish(worker: Worker, services: Services) -> None:
     worker.end("projector")
     worker.end("writer")
     worker.end("heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last sign of life of a worker: its process and when (µs)."""
+
+    pid: int
+    at: int
+
+
+def read_heartbeat(settings: Settings) -> Heartbeat | None:
+    """The last sign of life, or None where no worker runs or the last one ended in order."""
+    try:
+        return Heartbeat(**json.loads((settings.run_dir / HEARTBEAT).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 class _Heart:
