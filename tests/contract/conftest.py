@@ -37,6 +37,10 @@ class Api:
     client: FlaskClient
     process: subprocess.Popen[bytes]
 
+    @property
+    def authorization(self) -> str:
+        return f"Bearer {KEY}"
+
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = KEY, **headers: str) -> Any:
         """One request. ``body``: bytes as they are, anything else as JSON. Underscores in header names are dashes."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}

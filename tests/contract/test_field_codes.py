@@ -17,7 +17,7 @@ FILES = [
     *(SOURCE / "intake" / f"{name}.py" for name in ("events", "items", "customers", "fields")),
 ]
 #: Call -> place of the code among its arguments.
-CALLS = {"FieldError": 1, "Warning_": 1, "at": 1, "fault": 1}
+CALLS = {"FieldError": 1, "at": 1, "fault": 1}
 #: Functions that return a code, alone or first of a pair.
 MAKERS = {"id_code", "time_fault", "shape_fault", "_plain"}
 

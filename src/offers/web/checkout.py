@@ -25,7 +25,7 @@ from offers.web.auth import Principal
 from offers.web.body import read_json
 from offers.web.context import Web
 from offers.web.logs import LOGGER
-from offers.web.problems import Warning_, pointer, render
+from offers.web.problems import field_dict, pointer, render
 from offers.web.schemas import CartLineBody, OffersBody
 from offers.web.validate import ensure, known_fields, unknown_fields, validate
 
@@ -86,7 +86,7 @@ class Checkout:
             return 200, _JSON_HEADERS, orjson.dumps(empty), "failure"
 
     def _decided(
-        self, request: OfferRequest, placements: list[str] | None, warnings: list[Warning_], scores: bool
+        self, request: OfferRequest, placements: list[str] | None, warnings: list[FieldError], scores: bool
     ) -> Outcome:
         services = self._web.services
         lang = request.lang or self._settings.language
@@ -98,19 +98,19 @@ class Checkout:
             answer = services.decider.offers(request)
             body = rendered(answer)
             if warnings:
-                body["warnings"] += [w.as_dict() for w in warnings]
+                body["warnings"] += [field_dict(w) for w in warnings]
             return 200, _JSON_HEADERS, orjson.dumps(body), answer.decision.fallback
         answers = services.decider.page(request, placements)
         page = {
             "placements": [{"placement": p, **rendered(a)} for p, a in zip(placements, answers, strict=True)],
-            "warnings": [w.as_dict() for w in warnings],
+            "warnings": [field_dict(w) for w in warnings],
         }
         steps = [a.decision.fallback for a in answers if a.decision.fallback]
         return 200, _JSON_HEADERS, orjson.dumps(page), steps[0] if steps else None
 
     def _request(
         self, document: Any, body: OffersBody, environ: dict[str, Any], key: Principal
-    ) -> tuple[OfferRequest, list[Warning_]]:
+    ) -> tuple[OfferRequest, list[FieldError]]:
         """The checked request in minor units, and what of it was not acted on."""
         faults: list[FieldError] = []
         placements = body.placements
@@ -147,7 +147,7 @@ class Checkout:
             warnings += unknown_fields(document, OffersBody)
         if explain and "reports" not in key.scopes:
             detail = "scores are shown to keys with the scope 'reports' only"
-            warnings.append(Warning_("/explain", "scope_needed", detail))
+            warnings.append(FieldError("/explain", "scope_needed", detail))
         request = OfferRequest(
             placement=body.placement or (placements or [""])[0],
             customer_id=body.customer_id,
@@ -174,9 +174,9 @@ def _read(document: Any) -> OffersBody:
         return validate(document, OffersBody)
 
 
-def _cart(body: OffersBody, currency: str, faults: list[FieldError]) -> tuple[Cart, list[Warning_]]:
+def _cart(body: OffersBody, currency: str, faults: list[FieldError]) -> tuple[Cart, list[FieldError]]:
     lines: list[CartLine] = []
-    warnings: list[Warning_] = []
+    warnings: list[FieldError] = []
     for n, line in enumerate(body.cart):
         fault = id_fault(line.item_id)
         if fault:
@@ -190,6 +190,6 @@ def _cart(body: OffersBody, currency: str, faults: list[FieldError]) -> tuple[Ca
                 continue
             if rounded:
                 detail = f"{line.price} has more decimals than {currency} and was rounded"
-                warnings.append(Warning_(pointer("cart", n, "price"), "rounded", detail))
+                warnings.append(FieldError(pointer("cart", n, "price"), "rounded", detail))
         lines.append(CartLine(line.item_id, line.quantity, price))
     return tuple(lines), warnings

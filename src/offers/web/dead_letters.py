@@ -18,6 +18,7 @@ import orjson
 
 from offers.clock import Clock, from_us
 from offers.errors import FieldError
+from offers.web.problems import field_dict
 
 __all__ = ["DeadLetters"]
 
@@ -43,7 +44,7 @@ class DeadLetters:
         day = now.date().isoformat()
         lines = []
         for document, faults in refused:
-            errors = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in faults]
+            errors = [field_dict(f) for f in faults]
             try:
                 line = orjson.dumps({"refused_at": now.isoformat(), "errors": errors, "event": document})
             except TypeError:

@@ -7,13 +7,14 @@ from typing import Any
 
 from flask import Response
 
-from offers.errors import FieldError, OffersError
+from offers.errors import OffersError
 from offers.intake.events import Parsed, read_events
 from offers.ledger.accept import Verdict
 from offers.web.answers import EventsAnswer
 from offers.web.context import Web
 from offers.web.facts_schemas import DataLayerBody, EventBody
 from offers.web.operation import JSON, Body, Operation, Reply, Route
+from offers.web.problems import field_dict
 from offers.web.responding import document_of, json_response
 
 __all__ = ["ROUTES"]
@@ -46,18 +47,14 @@ EVENTS = Operation(
 )
 
 
-def _error(fault: FieldError) -> dict[str, str]:
-    return {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
-
-
 def _refused(parsed: Parsed, document: Any) -> dict[str, Any]:
     first = parsed.faults[0]
     sent = document.get("event_id") if isinstance(document, dict) else None
     return {
         "verdict": Verdict.refused,
         "event_id": sent if isinstance(sent, str) else None,
-        **_error(first),
-        "errors": [_error(f) for f in parsed.faults],
+        **field_dict(first),
+        "errors": [field_dict(f) for f in parsed.faults],
     }
 
 

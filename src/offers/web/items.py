@@ -21,7 +21,7 @@ from offers.web.context import Web
 from offers.web.facts import keep
 from offers.web.facts_schemas import ItemBody, ItemPatch
 from offers.web.operation import JSON, NDJSON, Body, Operation, Parameter, Reply, Route
-from offers.web.problems import as_dict, unknown_field
+from offers.web.problems import as_dict, field_dict, unknown_field
 from offers.web.responding import document_of, json_response, request_id
 from offers.web.validate import ensure
 
@@ -40,8 +40,7 @@ def unknown(document: Any, known: frozenset[str], base: str = "") -> list[dict[s
     """Warnings for fields that nothing reads, at most 50."""
     if not isinstance(document, dict) or document.keys() <= known:
         return []
-    faults = [unknown_field(base, str(name), known) for name in list(document) if name not in known][:50]
-    return [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in faults]
+    return [field_dict(unknown_field(base, str(name), known)) for name in document if name not in known][:50]
 
 
 GET = Operation(

@@ -18,7 +18,7 @@ from offers.web.answers import PicksAnswer, SignedAnswer
 from offers.web.context import Web
 from offers.web.edge import FALLBACK
 from offers.web.operation import JSON, Body, Operation, Parameter, Reply, Route
-from offers.web.problems import Warning_
+from offers.web.problems import field_dict
 from offers.web.responding import document_of, json_response, principal, query_dict
 from offers.web.schemas import PicksLine, PicksQuery, SignBody
 from offers.web.validate import ensure, unknown_fields, validate
@@ -48,7 +48,7 @@ def decide(
     web: Web,
     customer_id: str,
     query: PicksQuery | PicksLine,
-    warnings: list[Warning_],
+    warnings: list[FieldError],
     *,
     scores: bool = False,
 ) -> tuple[dict[str, Any], bool]:
@@ -70,7 +70,7 @@ def decide(
     )
     lang = query.lang or services.settings.language
     body = picks_response(answer, services.catalogue, lang, explain, scores and explain)
-    body["warnings"] += [w.as_dict() for w in warnings]
+    body["warnings"] += [field_dict(w) for w in warnings]
     return body, answer.frozen
 
 

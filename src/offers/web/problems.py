@@ -12,27 +12,20 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from offers.errors import PROBLEMS, FieldError, InvalidInput, NotFound, OffersError
 
-__all__ = ["PROBLEM_TYPE", "Warning_", "as_dict", "designed", "nearest", "pointer", "render", "unknown_field"]
+__all__ = ["PROBLEM_TYPE", "as_dict", "designed", "field_dict", "nearest", "pointer", "render", "unknown_field"]
 
 PROBLEM_TYPE = "application/problem+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Warning_:
-    """Something in a request that was not acted on and did no harm."""
-
-    pointer: str
-    code: str
-    detail: str
-
-    def as_dict(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
 
 
 @dataclass(eq=False)
 class _NotAllowed(OffersError):
     code: str = "method_not_allowed"
     allow: tuple[str, ...] = field(default=())
+
+
+def field_dict(fault: FieldError) -> dict[str, str]:
+    """A fault or a warning of one field as it stands in a body."""
+    return {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
 
 
 def pointer(*parts: str | int) -> str:
@@ -82,7 +75,7 @@ def as_dict(error: OffersError, request_id: str | None = None) -> dict[str, Any]
         "detail": error.detail,
         "code": error.code,
         "remedy": problem.remedy,
-        "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in error.errors],
+        "errors": [field_dict(e) for e in error.errors],
     }
     if request_id:
         document["request_id"] = request_id

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect as shapes
 
 from offers.errors import FieldError, InvalidInput
-from offers.web.problems import Warning_, pointer, unknown_field
+from offers.web.problems import pointer, unknown_field
 
 __all__ = ["ensure", "faults", "known_fields", "unknown_fields", "validate"]
 
@@ -140,21 +140,20 @@ def validate(document: Any, struct: type[T], *, strict_names: bool = False, lax:
         ensure(faults(document, struct, lax=lax) or [_fault(error, "")])
         raise AssertionError("unreachable") from None
     if strict_names:
-        ensure([FieldError(w.pointer, w.code, w.detail) for w in unknown_fields(document, struct)])
+        ensure(unknown_fields(document, struct))
     return value
 
 
-def unknown_fields(document: Any, struct: type[msgspec.Struct], base: str = "") -> list[Warning_]:
+def unknown_fields(document: Any, struct: type[msgspec.Struct], base: str = "") -> list[FieldError]:
     """A warning for every field that nothing reads, at most 50."""
     if not isinstance(document, dict):
         return []
     known = known_fields(struct)
-    found: list[Warning_] = []
+    found: list[FieldError] = []
     if not document.keys() <= known:
         for name in document:
             if name not in known:
-                fault = unknown_field(base, str(name), known)
-                found.append(Warning_(fault.pointer, fault.code, fault.detail))
+                found.append(unknown_field(base, str(name), known))
     for name, inner in _nested(struct).items():
         inside = document.get(name)
         if isinstance(inside, list):
