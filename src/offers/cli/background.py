@@ -18,6 +18,7 @@ from offers.settings import Settings
 __all__ = ["Background"]
 
 _PAUSE_S = 0.1
+_BEGIN_S = 2.0
 _LAST_LINES = 5
 
 
@@ -74,6 +75,10 @@ class Background:
                 start_new_session=True,
             )
         self.pid_file.write_text(f"{process.pid}\n")
+        # Its command line, by which it is known, is readable a moment after it has begun.
+        until = time.monotonic() + _BEGIN_S
+        while self.pid() is None and process.poll() is None and time.monotonic() < until:
+            time.sleep(_BEGIN_S / 1000)
         return process.pid
 
     def ready(self) -> bool:

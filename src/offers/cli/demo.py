@@ -28,6 +28,8 @@ __all__ = ["command"]
 
 _READY_S = 60.0
 _CART_LINES = 3
+_BASKET = 6
+"""Lines that make a basket a real one."""
 _LONG_HISTORY = 50
 """Orders that make a household's history a long one."""
 
@@ -124,7 +126,7 @@ def _load(services: Services, report: Report) -> None:
 
 
 def _example(services: Services) -> dict[str, Any]:
-    """A household with a long history and a cart of things it bought last that can be offered now."""
+    """A household with a long history, and a cart of what it bought last: the things that most people buy."""
     import polars as pl
 
     from offers.domain.money import to_major
@@ -134,7 +136,14 @@ def _example(services: Services) -> dict[str, Any]:
     counts: list[tuple[str, int]] = lines.group_by("customer_id").agg(pl.col("order_id").n_unique()).rows()
     long = min(_LONG_HISTORY, max(orders for _, orders in counts))
     customer = min((name for name, orders in counts if orders >= long), key=lambda name: (len(name), name))
-    bought = lines.filter(pl.col("customer_id") == customer).sort("occurred_at", "item_id", descending=True)
+    popular = lines.group_by("item_id").agg(pl.col("order_id").n_unique().alias("orders"))
+    bought = (
+        lines.filter(pl.col("customer_id") == customer)
+        .join(popular, on="item_id")
+        .with_columns(pl.len().over("order_id").alias("size"))
+        .filter(pl.col("size") >= _BASKET)
+        .sort("occurred_at", "orders", "item_id", descending=True)
+    )
     catalogue = services.catalogue
     cart: list[dict[str, Any]] = []
     for item_id in bought["item_id"].unique(maintain_order=True):

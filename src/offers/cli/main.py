@@ -101,7 +101,9 @@ def _complain(error: OffersError, *, as_json: bool) -> None:
         line = {"code": error.code, "title": error.problem.title, "detail": error.detail, "errors": places}
         click.echo(json.dumps(line, ensure_ascii=False), err=True)
     else:
-        click.echo(f"offers: {' '.join(str(error).split())}. {error.problem.remedy}".replace("..", "."), err=True)
+        said = " ".join(str(error).split()).rstrip(".")
+        remedy = "" if error.code == "internal" else f" {error.problem.remedy}"
+        click.echo(f"offers: {said}.{remedy}", err=True)
 
 
 if __name__ == "__main__":
