@@ -45,7 +45,6 @@ _VERSIONS = 12
 """Versions of one line that are kept: one is shown at most, the rest replaces what the filters drop."""
 
 _EPSILON = 1e-6
-_TINY = np.float32(1e-12)
 
 _UNTOLD = 1e-3
 """Likeness of two items of one category of which the model knows one not."""
@@ -119,13 +118,17 @@ def _versions(
 
 
 def _alike(model: ModelView | None, index: int, rows: Ints) -> Floats:
-    """Cosine of the factors of the item ``index`` and of ``rows``; not a number where the model knows one not."""
+    """Cosine of the factors of the item ``index`` and of ``rows``; not a number where the model knows one not.
+
+    Factors of zero, as of what only guests bought, are not known either.
+    """
     if model is None or index < 0 or len(rows) == 0:
         return np.full(len(rows), np.nan, np.float32)
     indexes = model.indexes_of(rows)
+    lengths = model.norms[indexes] * model.norms[index]
+    told = (indexes >= 0) & (lengths > 0)
     product = model.factors.take(indexes, axis=0) @ model.factors[index]
-    scores: Floats = product / np.maximum(model.norms[indexes] * model.norms[index], _TINY)
-    scores[indexes < 0] = np.nan
+    scores: Floats = np.where(told, product / np.where(told, lengths, 1), np.nan).astype(np.float32)
     return scores
 
 

@@ -17,6 +17,8 @@ _FIRST_BLOCK = 2048
 _SMALL = 512
 """Below this a plain sort is faster than finding the threshold first."""
 
+_SPARE = 64
+
 _MARGIN = 1.0 + 1e-5
 """Float32 rounding of norms and scores is far below this, so the bound never stops a scan too early."""
 
@@ -32,6 +34,22 @@ def best(scores: Floats, k: int) -> npt.NDArray[np.int64]:
     places = (scores >= threshold).nonzero()[0]
     ranked: npt.NDArray[np.int64] = places[np.argsort(-scores[places], kind="stable")][:k]
     return ranked
+
+
+def _keep_first(
+    found: Floats, block: Indexes, k: int, allowed: Callable[[Indexes], npt.NDArray[np.bool_]] | None
+) -> npt.NDArray[np.int64]:
+    """Places of a block that may be among the best ``k``, while no threshold is known: at least those that are.
+
+    ``allowed`` is asked about the best few first, since it costs more than the scores do.
+    """
+    asked = best(found, 4 * k + _SPARE)
+    few = asked if allowed is None else asked[allowed(block[asked])]
+    # What was not asked about scores no more than the last that was: less than the k-th, or there is nothing else.
+    if len(asked) == len(found) or (len(few) >= k and found[few[k - 1]] > found[asked[-1]]):
+        return few
+    everything = np.arange(len(found))
+    return everything if allowed is None else everything[allowed(block)]
 
 
 def top_k(
@@ -73,12 +91,12 @@ def top_k(
         stop = min(n, start + size)
         block: Indexes = np.arange(start, stop) if order is None else order[start:stop]
         found = (factors[start:stop] if order is None else factors[block]) @ vector
-        if allowed is not None:
-            # Most of a block cannot make it any more: ask only about what can.
-            worth = (found >= threshold).nonzero()[0]
-            keep = worth[allowed(block[worth])]
-        else:
+        if threshold > -np.inf:
             keep = (found >= threshold).nonzero()[0]
+            if allowed is not None and len(keep):
+                keep = keep[allowed(block[keep])]
+        else:
+            keep = _keep_first(found, block, k, allowed)
         rows = np.concatenate((rows, block[keep]))
         scores = np.concatenate((scores, found[keep]))
         if len(rows) > k:

@@ -63,6 +63,11 @@ class TestVersions:
         assert [row for row, _, _ in found] == [1, 2, 3]
         assert found[0][1] > found[1][1] > 0
 
+    def test_factors_of_zero_say_nothing(self, make_view: Views, make_shelf: Shelves) -> None:
+        shelf = make_shelf(2, price=[100, 120], category=[1, 1])
+        found = list(relate.upsell(make_view(np.zeros((2, 3))), shelf, _index(shelf), [(0, 100)], 1.6))
+        assert [row for row, _, _ in found] == [1]
+
     @pytest.mark.parametrize(("price", "serves"), [(74, False), (75, True), (100, True), (125, True), (126, False)])
     def test_substitutes_lie_within_the_band(self, make_shelf: Shelves, price: int, serves: bool) -> None:
         shelf = make_shelf(2, price=[100, price], category=[1, 1])
