@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from offers.artifact.durable import sync_directory, sync_file
+from offers.artifact.durable import sync_directory, sync_file, write_atomically
 from offers.artifact.format import (
     ARRAYS,
     FORMAT,
@@ -56,8 +56,8 @@ def save(
     """Write an artifact under ``directory`` and return its id.
 
     Everything is written and synced under a temporary name and then renamed, so a directory named by an id is
-    complete. What is there already under the same id has the same content: it stays if it is sound, with the
-    manifest of its first training, and is replaced if it is damaged.
+    complete. What is there already under the same id has the same arrays: they stay if they are sound, and the
+    manifest becomes that of this training if it was put to the gate; what is damaged is replaced.
 
     Raises:
         ValueError: the arrays do not fit the format.
@@ -89,7 +89,7 @@ def save(
         (work / MANIFEST).write_bytes(text)
         sync_file(work / MANIFEST)
         sync_directory(work)
-        _publish(work, directory / manifest.id)
+        _publish(work, directory / manifest.id, manifest)
         sync_directory(directory)
     return manifest.id
 
@@ -104,16 +104,17 @@ def _unfinished(directory: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _publish(work: Path, target: Path) -> None:
-    if target.exists():
-        if not verify(target):
-            return
+def _publish(work: Path, target: Path, manifest: Manifest) -> None:
+    if not target.exists():
+        work.rename(target)
+    elif not verify(target):
+        if manifest.gate is not None:
+            write_atomically(target / MANIFEST, (work / MANIFEST).read_bytes())
+    else:
         aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target.parent))
         target.rename(aside / target.name)
         work.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
-    else:
-        work.rename(target)
 
 
 def _write(path: Path, array: npt.NDArray[Any]) -> File:

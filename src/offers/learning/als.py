@@ -44,10 +44,14 @@ def factorise(
     ``implicit`` runs one thread per core of its own; BLAS is held at one thread meanwhile, since two thread pools on
     the same cores slow each other down severalfold.
 
+    Where nobody bought anything as a known customer there is no taste to find: all factors are zero.
+
     Args:
         confidences: CSR f32, values at least 1 where a customer bought an item.
         on_iteration: called with the number of finished iterations.
     """
+    if confidences.nnz == 0:
+        return Factorised(np.zeros((confidences.shape[1], factors), np.float32), 0.0)
     # Imported here: a process that only serves never pays for it. Before the limit: it reaches loaded libraries only.
     from implicit.cpu.als import AlternatingLeastSquares
 

@@ -76,7 +76,9 @@ def read_lines(frame: pl.LazyFrame) -> Lines:
     """
     lines = (
         frame.filter(pl.col("quantity") > 0)
-        .select("order_id", "person", "item_id", pl.col("occurred_at").cast(pl.Int64).alias("at"))
+        .select(
+            pl.col("order_id", "person", "item_id").cast(pl.String), pl.col("occurred_at").cast(pl.Int64).alias("at")
+        )
         .collect()
     )
     if lines.is_empty():
