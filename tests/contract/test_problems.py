@@ -203,7 +203,7 @@ def test_a_bad_event_is_refused_and_its_neighbours_are_kept(
 def test_refused_events_are_set_aside(api: Any) -> None:
     api.call("POST", "/v1/events", {"event_name": "purchase", "mark": "set-aside"})
     folder = api.services.settings.data_dir / "refused"
-    lines = [json.loads(line) for path in folder.iterdir() for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for path in folder.iterdir() for line in path.read_bytes().splitlines()]
     (kept,) = [line for line in lines if "set-aside" in json.dumps(line["event"])]
     assert kept["errors"][0]["pointer"] == "/transaction_id"
 
