@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from offers.artifact.assemble import Pairs
+from offers.learning.dataset import runs
 
 __all__ = ["best_of_rows", "copurchase"]
 
@@ -81,21 +82,15 @@ def best_of_rows(
         return np.empty(0, np.int64)
     key = (rows.astype(np.uint64) << np.uint64(32)) | (np.uint64(0xFFFFFFFF) - score.view(np.uint32))
     ranked = np.sort(key)
-    starts, counts = _runs(ranked >> np.uint64(32))
-    last = ranked[starts + np.minimum(counts, top) - 1]
+    starts, stops = runs(ranked >> np.uint64(32))
+    last = ranked[np.minimum(starts + top, stops) - 1]
     worst = np.zeros(int(rows.max()) + 1, np.uint64)
     worst[ranked[starts] >> np.uint64(32)] = last
     near = np.flatnonzero(key <= worst[rows])
     order = near[np.lexsort((columns[near], key[near]))]
-    starts, counts = _runs(rows[order])
-    place = np.arange(len(order)) - np.repeat(starts, counts)
+    starts, stops = runs(rows[order])
+    place = np.arange(len(order)) - np.repeat(starts, stops - starts)
     return np.asarray(order[place < top])
-
-
-def _runs(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where each run of equal values begins, and how long it is."""
-    starts = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
-    return starts, np.diff(np.append(starts, len(values)))
 
 
 def _chunks(indptr: npt.NDArray[Any]) -> list[tuple[int, int]]:

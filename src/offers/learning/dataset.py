@@ -18,7 +18,7 @@ from scipy import sparse
 from offers.errors import InvalidInput
 from offers.ranking.weights import confidence
 
-__all__ = ["US_A_DAY", "Dataset", "Lines", "read_lines"]
+__all__ = ["US_A_DAY", "Dataset", "Lines", "read_lines", "runs"]
 
 US_A_DAY = 86_400_000_000
 
@@ -65,6 +65,14 @@ class Lines:
             self.n_orders,
             self.n_persons,
         )
+
+
+def runs(values: npt.NDArray[Any]) -> tuple[Int64s, Int64s]:
+    """Where each run of equal values begins, and where it ends."""
+    if len(values) == 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    starts = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    return starts, np.append(starts[1:], len(values))
 
 
 def read_lines(frame: pl.LazyFrame) -> Lines:
@@ -180,9 +188,9 @@ class Dataset:
 
 
 def _baskets(order: Int32s, item: Int32s, n_items: int) -> sparse.csr_matrix[Any]:
-    starts = np.flatnonzero(np.concatenate(([True], order[1:] != order[:-1])))
-    n = len(starts)
-    indptr = np.append(starts, len(order)).astype(np.int32)
+    _, stops = runs(order)
+    n = len(stops)
+    indptr = np.append(0, stops).astype(np.int32)
     return sparse.csr_matrix((np.ones(len(item), np.int32), item, indptr), shape=(n, n_items))
 
 
@@ -195,8 +203,8 @@ def _pairs(
     key = key[by_key]
     if len(key) == 0:
         return person, item, np.empty(0, np.float32), at
-    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
-    orders = np.diff(np.append(starts, len(key))).astype(np.float32)
+    starts, stops = runs(key)
+    orders = (stops - starts).astype(np.float32)
     last_at = np.maximum.reduceat(at[by_key], starts)
     found = key[starts]
     return (found // n_items).astype(np.int32), (found % n_items).astype(np.int32), orders, last_at

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offers.learning.dataset import US_A_DAY, Lines
+from offers.learning.dataset import US_A_DAY, Lines, runs
 
 __all__ = ["QUESTIONS", "Case", "Holdout", "hidden_days"]
 
@@ -124,12 +124,11 @@ class _Firsts:
 
 
 def _first_orders(later: Lines) -> _Firsts:
-    changes = np.flatnonzero(np.concatenate(([True], later.order[1:] != later.order[:-1])))
-    stop = np.append(changes[1:], len(later))
-    person, at = later.person[changes], later.at[changes]
+    start, stop = runs(later.order)
+    person, at = later.person[start], later.at[start]
     of_person: dict[int, int] = {}
     for place in np.argsort(at, kind="stable").tolist():
         if person[place] >= 0:
             of_person.setdefault(int(person[place]), place)
     guests = np.flatnonzero(person < 0).tolist()
-    return _Firsts(sorted([*of_person.values(), *guests]), changes, stop, of_person)
+    return _Firsts(sorted([*of_person.values(), *guests]), start, stop, of_person)
