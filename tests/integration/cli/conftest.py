@@ -55,11 +55,12 @@ class Shop:
         return json.loads(self.ok(*arguments, "--json", **settings))
 
     def refused(self, *arguments: str, **settings: str) -> str:
-        """The one line of a command that ends with 2."""
+        """What a command that ends with 2 says: one line, after the steps it had begun."""
         done = self.run(*arguments, **settings)
         assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
         assert done.stdout == ""
-        (line,) = done.stderr.splitlines()
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith("offers: ")]
+        assert done.stderr.endswith(line + "\n")
         return line
 
 
