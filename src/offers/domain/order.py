@@ -1,6 +1,6 @@
 """An order as it stands: its latest version, net of what was cancelled and refunded.
 
-The ledger's frames (:mod:`offers.ledger.orders`) hold the same rules for whole tables; a property test keeps the
+The ledger's frames (:mod:`offers.ledger.netting`) hold the same rules for whole tables; a property test keeps the
 two equal.
 """
 

@@ -77,11 +77,11 @@ result[1] = table.concat(verdicts)
 return result
 """
 
-# Raise a position; never lower it.
-# KEYS[1] position key   ARGV[1] position   returns the position that stands, as text
+# Raise a position; never lower it. Compared as text of equal length: Lua's numbers are too coarse for 61 bits.
+# KEYS[1] position key   ARGV[1] position, not negative   returns the position that stands, as text
 _RAISE = """
 local now = redis.call('GET', KEYS[1])
-if now and (#now > #ARGV[1] or (#now == #ARGV[1] and now >= ARGV[1])) then return now end
+if now and string.sub(now, 1, 1) ~= '-' and (#now > #ARGV[1] or (#now == #ARGV[1] and now >= ARGV[1])) then return now end
 redis.call('SET', KEYS[1], ARGV[1])
 return ARGV[1]
 """
@@ -194,6 +194,7 @@ class EventStream:
         without the field of an event (not ours) comes as ``b""``.
         """
         entries: Any
+        after = max(after, 0)
         with spoken():
             if block_ms:
                 found: Any = self.client.xread(
@@ -223,7 +224,7 @@ class EventStream:
         """A wait that ends before the connection's own time limit does."""
         pool = getattr(self.client, "connection_pool", None)
         limit = pool.connection_kwargs.get("socket_timeout") if pool is not None else None
-        return block_ms if limit is None else max(1, min(block_ms, int(float(limit) * 800)))
+        return block_ms if limit is None else max(1, min(block_ms, int(float(limit) * 500)))
 
     def length(self) -> int:
         """Entries in the stream."""

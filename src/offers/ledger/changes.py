@@ -47,8 +47,11 @@ def secured(table: LedgerTable, change: Callable[[DeltaTable], Result]) -> tuple
 def vacuum(table: LedgerTable, *, retention_hours: int = RETENTION_HOURS, orphans: bool = False) -> int:
     """Remove files that no version within ``retention_hours`` refers to; the number removed.
 
-    ``orphans``: also those that no commit ever named (a writer died before its commit): lists the whole table.
+    ``orphans``: also those that no commit ever named (a writer died before its commit, or came second); lists the
+    whole table, and spares the last hour, in which a commit may be under way.
     """
+    if orphans:
+        retention_hours = max(retention_hours, 1)
     snapshot = table.delta()
     table.secure(snapshot.version())
     removed = snapshot.vacuum(

@@ -97,6 +97,6 @@ def maintain(table: LedgerTable) -> Compacted:
     """The round that the worker makes every hundred commits: compact, checkpoint, cut the log, vacuum."""
     done = compact(table)
     checkpoint(table)
-    removed = vacuum(table)
+    removed = vacuum(table, orphans=table.local is not None)  # listing a bucket costs; a directory, little
     _LOG.info("ledger: %d files joined into %d, %d old files removed", done.removed, done.added, removed)
     return done

@@ -227,7 +227,7 @@ def test_waiting_readers_see_an_event_at_once_and_take_nothing_away(stream: Even
 
 
 def test_a_wait_ends_before_the_connections_own_limit(server: Any) -> None:
-    client = redis.Redis.from_url(server.url, socket_timeout=0.2)
+    client = redis.Redis.from_url(server.url, socket_timeout=0.4)
     assert EventStream(client, "shop").read(0, 10, block_ms=5000) == []
 
 

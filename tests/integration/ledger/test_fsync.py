@@ -121,7 +121,9 @@ def test_what_replaces_is_synced_before_what_it_replaces_goes(ledger: Any, tmp_p
     (kept,) = root.rglob("kind=*/**/*.parquet")
     assert str(kept) in synced
     names = {
-        json.loads(line).get("add", {}).get("path") for p in (root / "_delta_log").glob("*.json") for line in p.open()
+        json.loads(line).get("add", {}).get("path")
+        for p in (root / "_delta_log").glob("*.json")
+        for line in p.read_text().splitlines()
     }
     assert str(kept.relative_to(root)) in names
     assert any(path.endswith("_last_checkpoint") for path in synced)
