@@ -25,7 +25,6 @@ from offers.intake.reading import (
     Columns,
     first_fault,
     id_fault_expr,
-    originals,
     reject_broken,
     reject_faulty,
     undecodable,
@@ -59,9 +58,7 @@ def _attributes(text: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _read(
-    batch: Batch, found: Mapping[str, str], dates: Dates, now_us: int, *, checked: bool, keep: bool
-) -> pl.DataFrame:
+def _read(batch: Batch, found: Mapping[str, str], dates: Dates, now_us: int, *, checked: bool) -> pl.DataFrame:
     columns = Columns(batch.frame, found)
     birthday = columns.raw("birthday")
     days = Dates("UTC", dates.date_format, dates.slashed).read(birthday)
@@ -86,8 +83,6 @@ def _read(
             undecodable(batch.frame, checked),
         ]
     )
-    if keep:
-        frame = frame.with_columns(originals(batch.frame))
     seen = pl.col("first_seen")
     return frame.with_columns(
         first_fault(
@@ -138,9 +133,9 @@ def import_customers(
         for batch in table.batches():
             summary.rows += batch.rows
             reject_broken(rejects, batch)
-            rows = _read(batch, found, dates, now_us, checked=table.checked, keep=rejects.wanted)
-            reject_faulty(rejects, rows.filter(pl.col(CODE).is_not_null()))
-            good = rows.filter(pl.col(CODE).is_null()).select(pl.exclude("original"))
+            rows = _read(batch, found, dates, now_us, checked=table.checked)
+            reject_faulty(rejects, rows, batch.frame)
+            good = rows.filter(pl.col(CODE).is_null())
             summary.accepted_rows += good.height
             both = good if kept is None else pl.concat([kept, good])
             kept = both.unique("customer_id", keep="last", maintain_order=True)

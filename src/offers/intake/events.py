@@ -163,6 +163,8 @@ def _read(document: object, base: str, index: int, now: int, default_currency: s
         return _refused(faults, name not in NAMES)
 
     when = now if occurred_at is None else occurred_at
+    if version_at == when:
+        version_at = None
     try:
         digest = b"" if is_order and event_id is None else body_digest(document)
     except TypeError:

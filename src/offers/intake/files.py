@@ -38,7 +38,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of a table. ``rows``: how many rows of the file it covers, broken ones included."""
+    """Some rows of a table. ``rows``: how many rows of the file it covers, broken ones included and blank ones not."""
 
     frame: pl.DataFrame
     rows: int
@@ -114,7 +114,7 @@ class Table:
         frame = self._frame(cells, places)
         text = [pl.col(c).str.strip_chars() == "" for c in self.columns]
         frame = frame.filter(~pl.all_horizontal(text))
-        return Batch(frame, seen, tuple(broken))
+        return Batch(frame, seen - (len(places) - frame.height), tuple(broken))
 
     def _parquet(self, size: int) -> Iterator[Batch]:
         lazy = pl.scan_parquet(self.path)

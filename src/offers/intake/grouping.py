@@ -36,9 +36,13 @@ _RANK = {status: n for n, status in enumerate(STATUSES)}
 
 
 class Grouping:
-    """Puts the good rows of one file together. :meth:`look` at every batch first, then ask for :meth:`events`."""
+    """Puts the good rows of one file together. :meth:`look` at every batch first, then ask for :meth:`events`.
+
+    ``late``: ``row`` and ``code`` of rows rejected here, whose originals are long gone by then.
+    """
 
     def __init__(self, now_us: int, rejects: Rejects, summary: Summary) -> None:
+        self.late: list[pl.DataFrame] = []
         self._now = now_us
         self._rejects = rejects
         self._summary = summary
@@ -88,8 +92,11 @@ class Grouping:
         )
         rows = rows.drop("customers", "currencies", "long")
         bad = rows[CODE].is_not_null()
-        reject_faulty(self._rejects, rows.filter(bad))
-        return rows.filter(~bad).drop("original", strict=False)
+        wrong_rows = rows.filter(bad)
+        reject_faulty(self._rejects, wrong_rows, None)
+        if self._rejects.wanted:
+            self.late.append(wrong_rows.select("row", CODE))
+        return rows.filter(~bad)
 
     def _versioned(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows with ``refund`` and ``part``: rows of one order with the same part are one event.

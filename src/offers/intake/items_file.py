@@ -24,7 +24,6 @@ from offers.intake.reading import (
     first_fault,
     id_fault_expr,
     minor_units,
-    originals,
     reject_broken,
     reject_faulty,
     undecodable,
@@ -55,14 +54,12 @@ class _Reader:
         delimiter: str | None,
         *,
         checked: bool,
-        keep_originals: bool,
         partial: bool,
     ) -> None:
         self._found = found
         self._currency = currency
         self._delimiter = delimiter
         self._checked = checked
-        self._keep = keep_originals
         self._partial = partial
         self._comma: bool | None = None
 
@@ -101,8 +98,6 @@ class _Reader:
             *(columns.text(c) for c in ("link", "image_link")),
         ]
         frame = pl.DataFrame(fields)
-        if self._keep:
-            frame = frame.with_columns(originals(batch.frame))
         return frame.with_columns(self._faults())
 
     def _faults(self) -> pl.Expr:
@@ -223,15 +218,14 @@ def import_items(
             check_currency(currency),
             table.delimiter,
             checked=table.checked,
-            keep_originals=rejects.wanted,
             partial=partial,
         )
         for batch in table.batches():
             summary.rows += batch.rows
             reject_broken(rejects, batch)
             rows = reader.read(batch)
-            reject_faulty(rejects, rows.filter(pl.col(CODE).is_not_null()))
-            good = rows.filter(pl.col(CODE).is_null()).select(pl.exclude("original"))
+            reject_faulty(rejects, rows, batch.frame)
+            good = rows.filter(pl.col(CODE).is_null())
             summary.accepted_rows += good.height
             both = good if kept is None else pl.concat([kept, good])
             kept = both.unique("item_id", keep="last", maintain_order=True)

@@ -28,8 +28,8 @@ from offers.intake.reading import (
     check_currency,
     first_fault,
     id_fault_expr,
+    keep_originals,
     minor_units,
-    originals,
     reject_broken,
     reject_faulty,
     undecodable,
@@ -63,7 +63,7 @@ ORDER_COLUMNS: tuple[str, ...] = (
 _REQUIRED = ("order_id", ("customer_id", "visitor_id"), "timestamp", "item_id", "quantity", ("price", "amount"))
 _SYNONYMS = {"transaction_id": "order_id"}
 
-_BUCKET_ROWS = 2_000_000
+_BUCKET_ROWS = 1_500_000
 """Rows of a bucket, about: what is held at once while orders are put together."""
 
 
@@ -76,7 +76,6 @@ class _Reader:
     currency: str
     now_us: int
     delimiter: str | None
-    keep_originals: bool
     checked: bool
     comma: bool | None = field(default=None)
 
@@ -102,8 +101,6 @@ class _Reader:
             *self._money(columns, quantity, currency),
         ]
         frame = pl.DataFrame(fields)
-        if self.keep_originals:
-            frame = frame.with_columns(originals(batch.frame))
         frame = frame.with_columns(
             t=columns.text("timestamp").is_null()
             if columns.raw("timestamp").dtype == pl.String
@@ -268,7 +265,7 @@ def import_table(
         Rejects(summary, SENTENCES, reject_file, table.columns) as rejects,
         tempfile.TemporaryDirectory(prefix="offers-import-") as folder,
     ):
-        reader = _Reader(found, dates, check_currency(currency), now_us, table.delimiter, rejects.wanted, table.checked)
+        reader = _Reader(found, dates, check_currency(currency), now_us, table.delimiter, table.checked)
         count = -(-table.total // bucket_rows) if table.total > bucket_rows * 1.5 else 1
         buckets = _Buckets(count, Path(folder))
         grouping = Grouping(now_us, rejects, summary)
@@ -277,7 +274,7 @@ def import_table(
             reject_broken(rejects, batch)
             rows = reader.read(batch)
             faulty = rows.filter(pl.col(CODE).is_not_null())
-            reject_faulty(rejects, faulty)
+            reject_faulty(rejects, faulty, batch.frame)
             good = rows if faulty.is_empty() else rows.filter(pl.col(CODE).is_null())
             grouping.look(good)
             buckets.add(good)
@@ -292,6 +289,10 @@ def import_table(
                 if covered and summary.rows:
                     tell(summary.rows // 2 + min(done, summary.rows) // 2, summary.rows)
         delivery.flush()
+        if grouping.late:
+            late = pl.concat(grouping.late)
+            for batch in batches(Summary("orders", summary.path)):
+                keep_originals(rejects, late, batch.frame)
     tell(summary.rows, summary.rows)
     summary.seconds = time.monotonic() - started
     return summary

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import orjson
 import polars as pl
 
 from offers.domain.ids import MAX_ID
@@ -22,8 +20,8 @@ __all__ = [
     "check_currency",
     "first_fault",
     "id_fault_expr",
+    "keep_originals",
     "minor_units",
-    "originals",
     "reject_broken",
     "reject_faulty",
     "undecodable",
@@ -32,7 +30,8 @@ __all__ = [
 CODE = "code"
 """Column with the code of a row's fault; null for a good row."""
 
-_LIMIT = 1e13
+_CODE = "\x00code"
+_LIMIT = 1e15
 
 #: code -> why a row was rejected and what helps.
 SENTENCES: dict[str, str] = {
@@ -141,7 +140,7 @@ def minor_units(amounts: pl.Series, currency: pl.Series) -> tuple[pl.Series, pl.
     frame = pl.DataFrame({"x": amounts, "c": currency}).with_columns(
         s=pl.col("c").replace_strict(scales, default=None, return_dtype=pl.Float64)
     )
-    fit = pl.col("x").is_finite() & (pl.col("x").abs() * pl.col("s") < _LIMIT)
+    fit = pl.col("x").is_finite() & (pl.col("x").abs() * pl.col("s") <= _LIMIT)
     frame = frame.with_columns(m=pl.when(fit).then((pl.col("x") * pl.col("s")).round(0)))
     frame = frame.with_columns(exact=(pl.col("m") / pl.col("s")) == pl.col("x"))
     odd = frame.filter(~pl.col("exact")).select("x", "c").unique()
@@ -170,13 +169,6 @@ def undecodable(frame: pl.DataFrame, checked: bool) -> pl.Series:
     return frame.select(pl.any_horizontal(*texts).fill_null(False).alias("odd")).to_series()
 
 
-def originals(frame: pl.DataFrame) -> pl.Series:
-    """Each row of a batch as JSON text, for the file of rejected rows."""
-    names = [c for c in frame.columns if c != ROW]
-    shown = frame.select(pl.struct(pl.col(c).cast(pl.String, strict=False) for c in names).alias("o"))
-    return shown["o"].struct.json_encode().alias("original")
-
-
 def reject_broken(rejects: Rejects, batch: Batch) -> None:
     """Count and keep the rows of a batch that are no rows."""
     for broken in batch.broken:
@@ -184,12 +176,22 @@ def reject_broken(rejects: Rejects, batch: Batch) -> None:
     rejects.write((b.row, b.code, b.original) for b in batch.broken)
 
 
-def reject_faulty(rejects: Rejects, rows: pl.DataFrame) -> None:
-    """Count and keep rows whose ``code`` is set. Needs the columns ``row``, ``code`` and, if wanted, ``original``."""
-    if rows.is_empty():
+def reject_faulty(rejects: Rejects, rows: pl.DataFrame, source: pl.DataFrame | None) -> None:
+    """Count rows whose ``code`` is set; keep their originals, which ``source`` holds, where they are wanted."""
+    faulty = rows.select("row", CODE).filter(pl.col(CODE).is_not_null())
+    if faulty.is_empty():
         return
-    for code, count, first in rows.group_by(CODE).agg(pl.len(), pl.col("row").min()).iter_rows():
+    for code, count, first in faulty.group_by(CODE).agg(pl.len(), pl.col("row").min()).sort(CODE).iter_rows():
         rejects.count(code, count, first)
-    if rejects.wanted:
-        kept: Sequence[tuple[int, str, Any]] = rows.sort("row").select("row", CODE, "original").rows()
-        rejects.write((row, code, orjson.loads(original)) for row, code, original in kept)
+    if source is not None:
+        keep_originals(rejects, faulty, source)
+
+
+def keep_originals(rejects: Rejects, faulty: pl.DataFrame, source: pl.DataFrame) -> None:
+    """Write the rows of a batch that ``faulty`` (``row``, ``code``) names into the file of rejected rows."""
+    if not rejects.wanted:
+        return
+    kept = source.join(faulty.rename({"row": ROW, CODE: _CODE}), on=ROW, how="inner", maintain_order="left")
+    names = [c for c in source.columns if c != ROW]
+    shown = kept.select(ROW, _CODE, *(pl.col(c).cast(pl.String, strict=False) for c in names))
+    rejects.write((row, code, dict(zip(names, cells, strict=True))) for row, code, *cells in shown.iter_rows())
