@@ -81,7 +81,9 @@ return result
 # KEYS[1] position key   ARGV[1] position, not negative   returns the position that stands, as text
 _RAISE = """
 local now = redis.call('GET', KEYS[1])
-if now and string.sub(now, 1, 1) ~= '-' and (#now > #ARGV[1] or (#now == #ARGV[1] and now >= ARGV[1])) then return now end
+if now and string.sub(now, 1, 1) ~= '-' and (#now > #ARGV[1] or (#now == #ARGV[1] and now >= ARGV[1])) then
+  return now
+end
 redis.call('SET', KEYS[1], ARGV[1])
 return ARGV[1]
 """
