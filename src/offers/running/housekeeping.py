@@ -22,7 +22,7 @@ _PAUSE_S = 0.05
 _MOST_RESERVE = 128 * 1024 * 1024
 
 
-def check_port(settings: Settings, patience_s: float = 5.0) -> None:
+def check_port(settings: Settings, patience_s: float = 3.0) -> None:
     """Make sure that nobody listens where the API will, waiting for a former service to be gone.
 
     The API's workers share the port among themselves (``SO_REUSEPORT``), and would share it as silently with a

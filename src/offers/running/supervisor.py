@@ -35,7 +35,7 @@ __all__ = ["Supervisor", "serve"]
 _log = logging.getLogger(__name__)
 
 _TICK_S = 0.25
-_LOCK_PATIENCE_S = 5.0
+_LOCK_PATIENCE_S = 3.0
 _EXTERNAL_PATIENCE_S = 30.0
 _API_GRACE_S = GRACE_S + 2.0
 _WORKER_GRACE_S = 20.0

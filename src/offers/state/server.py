@@ -33,6 +33,9 @@ _SOCKET_BYTES = 100
 _LOG_BYTES = 4_000_000
 _PAUSE_S = 0.02
 _REMINDER_S = 10.0
+_ASK_AGAIN_S = 1.0
+_ORPHAN_S = 10.0
+"""How long an orphan may take to shut down before it is killed."""
 
 
 def find_binary() -> Path:
@@ -161,10 +164,12 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is None:
             return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if process.poll() is None:
-                self._shutdown()
-                process.wait(patience_s)
+        until = time.monotonic() + patience_s
+        while process.poll() is None and time.monotonic() < until:
+            # Asked again and again: one that is only just starting may not hear it.
+            self._shutdown(process.pid)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(min(_ASK_AGAIN_S, max(0.0, until - time.monotonic())))
         if process.poll() is None:
             _log.warning("the server does not shut down and is killed", extra={"pid": process.pid})
             process.kill()
@@ -183,17 +188,13 @@ class EmbeddedServer:
         """
         command(self._client, "CONFIG", "SET", "min-replicas-to-write", "1" if refuse else "0")
 
-    def _shutdown(self) -> None:
+    def _shutdown(self, pid: int) -> None:
         with contextlib.suppress(StateUnavailable, redis.ResponseError):
             # The reply is the end of the connection; LOADING and other refusals are met by the signal below.
             command(self._client, "SHUTDOWN", "NOSAVE")
         self._client.close()
-        self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if (pid := lock_holder(self._lock)) is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
     def _end_orphan(self) -> None:
         """A server that outlived its instance holds the lock: two must never write one append-only file."""
@@ -201,13 +202,12 @@ class EmbeddedServer:
         if pid is None:
             return
         _log.warning("an earlier server is still running and is shut down", extra={"orphan": pid})
-        self._shutdown()
-        until = time.monotonic() + 10.0
-        killed = False
-        while lock_holder(self._lock) is not None:
-            if time.monotonic() > until and not killed:
-                killed = True
-                self._signal(signal.SIGKILL)
+        self._shutdown(pid)
+        until = time.monotonic() + _ORPHAN_S
+        while (pid := lock_holder(self._lock)) is not None:
+            if time.monotonic() > until:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(_PAUSE_S)
 
     def _private_folder(self) -> None:

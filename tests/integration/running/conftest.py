@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import signal
@@ -9,11 +10,22 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
 import pytest
+from deltalake.exceptions import TableNotFoundError
+
+from offers.clock import SystemClock
+from offers.domain.event import Event, Line
+from offers.ledger import codec
+from offers.ledger.accept import EventStream
+from offers.ledger.spool import Spool
+from offers.settings import Settings
+from offers.state.connection import connect
 
 PARTS = Path(__file__).parent / "parts"
 
@@ -62,6 +74,7 @@ class StandIn:
 
     home: Path
     target: str = "standin:create"
+    worker_module: str = "standin_worker"
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -79,7 +92,10 @@ class StandIn:
         }
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(PARTS / "standin.py"), self.target], env=environment, stdout=log, stderr=log
+                [sys.executable, str(PARTS / "standin.py"), self.target, self.worker_module],
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
         if wait:
             assert eventually(lambda: self.get("/") is not None or self.ended()), self.log()
@@ -112,7 +128,7 @@ class StandIn:
 
     @property
     def worker(self) -> int:
-        [pid] = self.find("standin_worker")
+        [pid] = self.find(self.worker_module)
         return pid
 
     @property
@@ -141,6 +157,71 @@ class StandIn:
             self.process.kill()
             self.process.wait()
             assert eventually(lambda: not any(map(lives, children)))
+
+
+@dataclass
+class Shop:
+    """An instance's settings, and facts to tell it."""
+
+    settings: Settings
+
+    def purchases(self, first: int, count: int, *, customer: str = "c-1", visitor: str | None = None) -> list[Event]:
+        now = SystemClock().now_us()
+        return [
+            Event(
+                event_id=f"e-{n}",
+                event_name="purchase",
+                occurred_at=now,
+                received_at=now,
+                customer_id=customer,
+                visitor_id=visitor,
+                order_id=f"o-{n}",
+                currency="USD",
+                lines=(Line("i-1", 1.0, 250),),
+            )
+            for n in range(first, first + count)
+        ]
+
+    def view(self, n: int, visitor: str) -> Event:
+        now = SystemClock().now_us()
+        return Event(f"view-{n}", "view_item", now, now, visitor_id=visitor, lines=(Line("i-1"),))
+
+    def erasure(self, customer: str) -> Event:
+        now = SystemClock().now_us()
+        return Event(f"customer_erased:{customer}:{now}", "customer_erased", now, now, customer_id=customer)
+
+    def tell(self, url: str, events: list[Event]) -> None:
+        """Accepted by the stream of the server at ``url``."""
+        client = connect(url, timeout_ms=5000)
+        try:
+            stream = EventStream(client)
+            for start in range(0, len(events), 500):
+                chunk = events[start : start + 500]
+                digests = [hashlib.blake2b(codec.dump(event), digest_size=8).digest() for event in chunk]
+                assert all(verdict == "accepted" for verdict, _ in stream.append(chunk, digests))
+        finally:
+            client.close()
+
+    def decide(self, *numbers: int) -> None:
+        """Decisions in the spool, as an API worker leaves them."""
+        spool = Spool(self.settings.spool_dir)
+        now = SystemClock().now_us()
+        for n in numbers:
+            spool.append(codec.dump(Event(f"d-{n}", "decision", now, now, customer_id="c-1", decision_id=f"d-{n}")))
+        spool.close()
+
+    def ledger(self) -> Counter[str]:
+        """How often each event is in the ledger."""
+        try:
+            found = pl.scan_delta(self.settings.ledger_location).select("event_id").collect()
+        except TableNotFoundError:
+            return Counter()
+        return Counter(found["event_id"].to_list())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(Settings(data_dir=tmp_path, flush_seconds=0.1, train_every_hours=0))
 
 
 @pytest.fixture

@@ -95,9 +95,23 @@ def test_whatever_child_is_killed_is_replaced(standin: StandIn) -> None:
 
 
 @kill
+def test_all_workers_killed_together_and_again(standin: StandIn) -> None:
+    """granian gives up on workers that end twice within seconds; the supervisor starts it anew."""
+    standin.start()
+    for _ in range(3):
+        assert eventually(lambda: len(standin.api_workers) == 2 and standin.get("/") is not None), standin.log()[-3000:]
+        workers = standin.api_workers
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda workers=workers: not any(map(lives, workers)))
+    assert eventually(lambda: len(standin.api_workers) == 2 and standin.get("/") is not None), standin.log()[-3000:]
+    assert standin.stop() == 0
+
+
+@kill
 def test_everything_dies_with_the_supervisor_and_it_starts_again_at_once(standin: StandIn) -> None:
     counted = 0
-    for _ in range(3):
+    for _ in range(2):
         standin.start()
         told = standin.get("/state")
         assert told is not None

@@ -39,7 +39,7 @@ def service() -> int:
     from offers.running.supervisor import serve
     from offers.settings import read_settings
 
-    return serve(read_settings(), first_start=lambda: "KEY-1", api_target=sys.argv[1], worker_module="standin_worker")
+    return serve(read_settings(), first_start=lambda: "KEY-1", api_target=sys.argv[1], worker_module=sys.argv[2])
 
 
 def worker() -> int:
