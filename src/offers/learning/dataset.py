@@ -21,6 +21,7 @@ from offers.ranking.weights import confidence
 __all__ = ["US_A_DAY", "Dataset", "Lines", "read_lines", "runs"]
 
 US_A_DAY = 86_400_000_000
+_US = pl.Datetime("us", "UTC")
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -85,7 +86,8 @@ def read_lines(frame: pl.LazyFrame) -> Lines:
     lines = (
         frame.filter(pl.col("quantity") > 0)
         .select(
-            pl.col("order_id", "person", "item_id").cast(pl.String), pl.col("occurred_at").cast(pl.Int64).alias("at")
+            pl.col("order_id", "person", "item_id").cast(pl.String),
+            pl.col("occurred_at").cast(_US).cast(pl.Int64).alias("at"),
         )
         .collect()
     )

@@ -63,7 +63,8 @@ def test_the_order_of_rows_and_their_types_change_nothing(make_lines: Make) -> N
     frame = make_lines(ORDERS)
     shuffled = frame.collect().sample(fraction=1.0, shuffle=True, seed=3).lazy()
     micros = shuffled.with_columns(pl.col("occurred_at").cast(pl.Datetime("us", "UTC")).cast(pl.Int64))
-    for other in (shuffled, micros):
+    nanos = shuffled.with_columns(pl.col("occurred_at").cast(pl.Datetime("ns", "UTC")))
+    for other in (shuffled, micros, nanos):
         a, b = read_lines(frame), read_lines(other)
         for field in ("item", "order", "person", "at"):
             np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
