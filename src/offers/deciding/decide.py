@@ -7,26 +7,25 @@ It always answers. What cannot be had (history, model, time) takes the answer on
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from offers.artifact.model import Model
-from offers.artifact.slot import ModelSlot
 from offers.clock import Clock
 from offers.deciding.again import what_stands
 from offers.deciding.answer import Answer
 from offers.deciding.choosing import Choice, choose, gate_of, popular_only
+from offers.deciding.course import Course, Known
 from offers.deciding.decision_ids import new_decision_id
-from offers.deciding.ports import People, PersonView, Recorder, Switches
+from offers.deciding.ports import People, Recorder, Switches
 from offers.deciding.recording import record
 from offers.deciding.remembering import Memory, load_decision, same_field, stored_decision
 from offers.deciding.request import MAX_LIMIT, OfferRequest, PicksRequest
-from offers.deciding.serving_model import ServingModel
+from offers.deciding.serving_model import ServingModels, Slot
 from offers.deciding.shelves import Shelves
 from offers.deciding.situation import Situation, situate
 from offers.domain.ids import Person
-from offers.domain.offer import FALLBACKS, Decision
+from offers.domain.offer import Decision
 from offers.errors import Busy, StateUnavailable
 from offers.settings import Settings
 from offers.state.catalogue import Catalogue
@@ -39,35 +38,6 @@ _KEPT_WITH: dict[str | None, str] = {None: "", "no_model": "no_model", "history_
 """Fallbacks under which a decision is remembered; it is answered again only while that is still the case."""
 
 
-@dataclass(slots=True)
-class _Course:
-    """What is known of one request on its way."""
-
-    request: OfferRequest
-    limit: int
-    now_us: int
-    until: float
-    serving: ServingModel | None = None
-    exact: bool = False
-    shown: Sequence[int] = ()
-    blocks: tuple[str, ...] = ()
-    least: int = 0
-    message_id: str | None = None
-    view: PersonView | None = None
-    steps_down: set[str] = field(default_factory=set)
-
-    @property
-    def fallback(self) -> str | None:
-        """The gravest step taken."""
-        return next((step for step in reversed(FALLBACKS) if step in self.steps_down), None)
-
-    @property
-    def person(self) -> Person | None:
-        if self.view is not None:
-            return self.view.person
-        return Person.of(self.request.customer_id, self.request.visitor_id)
-
-
 class Decider:
     """Decides for all requests of a process; safe for threads.
 
@@ -78,7 +48,7 @@ class Decider:
         self,
         people: People,
         catalogue: Catalogue,
-        slot: ModelSlot,
+        slot: Slot,
         spool: Recorder | None,
         configuration: Switches,
         clock: Clock,
@@ -87,7 +57,7 @@ class Decider:
     ) -> None:
         self._people = people
         self._catalogue = catalogue
-        self._slot = slot
+        self._models = ServingModels(slot, catalogue)
         self._spool = spool
         self._configuration = configuration
         self._clock = clock
@@ -95,14 +65,12 @@ class Decider:
         self._ids = ids
         self._shelves = Shelves(catalogue, clock)
         self._memory = Memory()
-        self._joining = threading.Lock()
-        self._joined: tuple[ServingModel, ...] = ()
 
     # What callers see
 
     def prepare(self, model: Model) -> None:
         """Join a model to the catalogue before it is published, so that no request pays for it."""
-        self._join(model)
+        self._models.join(model)
 
     def offers(self, request: OfferRequest) -> Answer:
         """Offers for one placement."""
@@ -122,6 +90,8 @@ class Decider:
                 steps_down=set(),
             )
             answer = self._offers(of_block)
+            if of_block.view is not None:
+                course.known = Known(of_block.view.person, of_block.view.items)
             shown += [self._catalogue.row_of[offer.item_id] for offer in answer.decision.offers]
             answers.append(answer)
         return answers
@@ -149,7 +119,7 @@ class Decider:
 
     # The two ways through
 
-    def _offers(self, course: _Course) -> Answer:
+    def _offers(self, course: Course) -> Answer:
         request = course.request
         if self._configuration.is_off(request.placement):
             return self._nothing(course)
@@ -165,7 +135,7 @@ class Decider:
             self._remember(course, same, decision)
         return Answer(decision, recorded, () if situation is None else situation.warnings)
 
-    def _picks(self, course: _Course) -> Answer:
+    def _picks(self, course: Course) -> Answer:
         request, message_id = course.request, course.message_id
         if self._configuration.is_off(request.placement):
             return self._nothing(course)
@@ -201,20 +171,26 @@ class Decider:
 
     # Their steps
 
-    def _course(self, request: OfferRequest, deadline_ms: int | None) -> _Course:
+    def _course(self, request: OfferRequest, deadline_ms: int | None) -> Course:
         limit = self._settings.default_limit if request.limit is None else request.limit
         allowed_ms = self._settings.deadline_ms if deadline_ms is None else max(deadline_ms, 0)
-        return _Course(
+        return Course(
             request,
             min(max(limit, 1), MAX_LIMIT),
             self._clock.now_us(),
             self._clock.monotonic() + allowed_ms / 1000,
-            self._serving(),
+            self._models.current(),
         )
 
-    def _who(self, course: _Course, same: str) -> None:
-        """Person, history and earlier decision; without them the cart has to do."""
+    def _who(self, course: Course, same: str) -> None:
+        """Person, history and earlier decision; without them the cart has to do.
+
+        A block of a page whose time is up takes what the blocks before it found.
+        """
         request = course.request
+        if course.known is not None and self._clock.monotonic() >= course.until:
+            course.view = course.known
+            return
         try:
             course.view = self._people.fetch(request.customer_id, request.visitor_id, same)
         except StateUnavailable:
@@ -223,7 +199,7 @@ class Decider:
             _log.exception("the history of a person cannot be read; deciding without it")
             course.steps_down.add("history_unavailable")
 
-    def _earlier(self, course: _Course, same: str) -> Decision | None:
+    def _earlier(self, course: Course, same: str) -> Decision | None:
         """The decision to repeat: the shared one, else this process's; if it still is the best that can be had."""
         request = course.request
         asked = Person.of(request.customer_id, request.visitor_id)
@@ -239,7 +215,7 @@ class Decider:
             return None
         return earlier
 
-    def _again(self, course: _Course, earlier: Decision) -> Answer:
+    def _again(self, course: Course, earlier: Decision) -> Answer:
         """An earlier decision, as far as it may still be shown. Nothing is recorded: the ledger has it."""
         if earlier.fallback is not None:
             course.steps_down.add(earlier.fallback)
@@ -262,7 +238,7 @@ class Decider:
         )
         return Answer(decision, True, situation.warnings, repeated=True)
 
-    def _decide(self, course: _Course) -> tuple[Decision, Situation | None]:
+    def _decide(self, course: Course) -> tuple[Decision, Situation | None]:
         """A new decision. Faults of ours end here: the answer is then what is popular, or nothing."""
         decision_id = self._ids(course.now_us)
         choice, situation = Choice(), None
@@ -281,7 +257,7 @@ class Decider:
             choice = replace(choice, offers=())
         return self._decision(course, decision_id, choice), situation
 
-    def _situate(self, course: _Course) -> Situation:
+    def _situate(self, course: Course) -> Situation:
         return situate(
             course.request,
             course.view,
@@ -292,7 +268,7 @@ class Decider:
             course.shown,
         )
 
-    def _choose(self, course: _Course, situation: Situation, decision_id: str) -> Choice:
+    def _choose(self, course: Course, situation: Situation, decision_id: str) -> Choice:
         monotonic, until = self._clock.monotonic, course.until
         return choose(
             decision_id,
@@ -307,7 +283,7 @@ class Decider:
             late=lambda: monotonic() >= until,
         )
 
-    def _last_resort(self, course: _Course, situation: Situation | None, decision_id: str) -> Choice:
+    def _last_resort(self, course: Course, situation: Situation | None, decision_id: str) -> Choice:
         if situation is None:
             return Choice()
         try:
@@ -316,13 +292,13 @@ class Decider:
             _log.exception("not even popular items can be offered")
             return Choice()
 
-    def _nothing(self, course: _Course) -> Answer:
+    def _nothing(self, course: Course) -> Answer:
         """The placement is switched off: nothing is offered, and that is recorded."""
         course.steps_down.add("switched_off")
         decision = self._decision(course, self._ids(course.now_us), Choice())
         return Answer(decision, self._record(course, decision))
 
-    def _decision(self, course: _Course, decision_id: str, choice: Choice) -> Decision:
+    def _decision(self, course: Course, decision_id: str, choice: Choice) -> Decision:
         request, person = course.request, course.person
         return Decision(
             decision_id=decision_id,
@@ -338,7 +314,7 @@ class Decider:
             context=dict(request.context),
         )
 
-    def _record(self, course: _Course, decision: Decision) -> bool:
+    def _record(self, course: Course, decision: Decision) -> bool:
         """Keep the decision for the ledger; whether it will be there."""
         if self._spool is None or course.request.preview:
             return False
@@ -352,7 +328,7 @@ class Decider:
             return False
         return True
 
-    def _remember(self, course: _Course, same: str, decision: Decision) -> None:
+    def _remember(self, course: Course, same: str, decision: Decision) -> None:
         request = course.request
         asked = Person.of(request.customer_id, request.visitor_id)
         if asked is None:
@@ -362,24 +338,3 @@ class Decider:
         self._memory.put(asked.key, same, blob, self._clock.monotonic() + life)
         if course.view is not None and course.view.person is not None:
             self._people.remember(course.view.person.key, same, blob, life)
-
-    # The model
-
-    def _serving(self) -> ServingModel | None:
-        """The current model joined to the catalogue; one request uses one throughout."""
-        model = self._slot.current
-        if model is None:
-            return None
-        for joined in self._joined:
-            if joined.model is model:
-                return joined
-        return self._join(model)
-
-    def _join(self, model: Model) -> ServingModel:
-        with self._joining:
-            for joined in self._joined:
-                if joined.model is model:
-                    return joined
-            made = ServingModel.of(model, self._catalogue)
-            self._joined = (made, *self._joined[:1])
-            return made

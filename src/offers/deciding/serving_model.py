@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,13 +12,20 @@ from offers.artifact.model import Model
 from offers.ranking.arrays import Ints, ModelView
 from offers.state.catalogue import Catalogue
 
-__all__ = ["POPULAR", "ServingModel"]
+__all__ = ["POPULAR", "ServingModel", "ServingModels", "Slot"]
 
 POPULAR = 500
 """Popular items kept at hand for filling."""
 
 _HEAD = 64
 """Popular items that are scored for everybody when only candidates are."""
+
+
+class Slot(Protocol):
+    """Where the published model is found."""
+
+    @property
+    def current(self) -> Model | None: ...
 
 
 def _plain(array: Any) -> Any:
@@ -76,3 +84,33 @@ class ServingModel:
         inside = self.view.to_row < n
         by_row[self.view.to_row[inside]] = self.view.popularity[inside]
         return by_row
+
+
+class ServingModels:
+    """The slot's model, joined to the catalogue; safe for threads. The last two are kept, for requests in flight."""
+
+    def __init__(self, slot: Slot, catalogue: Catalogue) -> None:
+        self._slot = slot
+        self._catalogue = catalogue
+        self._joining = threading.Lock()
+        self._joined: tuple[ServingModel, ...] = ()
+
+    def current(self) -> ServingModel | None:
+        """The published model, joined; None before the first. A request takes it once and keeps it throughout."""
+        model = self._slot.current
+        if model is None:
+            return None
+        for joined in self._joined:
+            if joined.model is model:
+                return joined
+        return self.join(model)
+
+    def join(self, model: Model) -> ServingModel:
+        """``model`` joined to the catalogue, once."""
+        with self._joining:
+            for joined in self._joined:
+                if joined.model is model:
+                    return joined
+            made = ServingModel.of(model, self._catalogue)
+            self._joined = (made, *self._joined[:1])
+            return made

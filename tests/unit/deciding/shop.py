@@ -115,8 +115,10 @@ class HeldPeople:
     letters: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     away: bool = False
     slow: float = 0.0
+    fetched: int = 0
 
     def fetch(self, customer_id: str | None, visitor_id: str | None, field: str) -> View:
+        self.fetched += 1
         self.clock.advance(self.slow)
         self._answer()
         person = Person.of(customer_id, visitor_id)

@@ -65,8 +65,12 @@ def test_a_deadline_of_the_request_counts(shop: Any) -> None:
 def test_blocks_of_a_page_share_the_deadline(shop: Any) -> None:
     shop.people.slow = 0.1
     request = OfferRequest("checkout", customer_id="c1", cart=shop.cart("tent"))
-    steps = [a.decision.fallback for a in shop.decider.page(request, ["checkout", "home"])]
-    assert steps == [None, "deadline"]
+    shop.bought("c1", ("novel", 1, 3000))
+    answers = shop.decider.page(request, ["checkout", "home", "footer"])
+    assert [a.decision.fallback for a in answers] == [None, "deadline", "deadline"]
+    # The last block had no time to read the history, and still does not offer what was bought for good.
+    assert shop.people.fetched == 2
+    assert all("novel" not in _ids(a) for a in answers)
 
 
 def test_without_a_model(shops: Any, clock: Any, model: Any) -> None:
