@@ -48,16 +48,28 @@ def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
             raise _too_large(limit)
         if size <= 0:
             return b""
-        data: bytes = environ["wsgi.input"].read(size)
+        data = _read(environ["wsgi.input"], size)
         if len(data) < size:
             raise InvalidInput("The body is shorter than its Content-Length")
         return data
     if not environ.get("HTTP_TRANSFER_ENCODING"):
         return b""
-    data = bytes(environ["wsgi.input"].read(limit + 1))
+    data = _read(environ["wsgi.input"], limit + 1)
     if len(data) > limit:
         raise _too_large(limit)
     return data
+
+
+def _read(stream: Any, most: int) -> bytes:
+    """Up to ``most`` bytes. One ``read`` may bring only what has arrived so far."""
+    first: bytes = stream.read(most)
+    if len(first) == most or not first:
+        return first
+    parts, missing = [first], most - len(first)
+    while missing > 0 and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
 
 
 def depth_exceeds(data: bytes, limit: int = MAX_DEPTH) -> bool:

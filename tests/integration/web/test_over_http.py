@@ -44,7 +44,9 @@ def _free_port() -> int:
 def _command(server: str, port: int) -> list[str]:
     if server == "granian":
         options = ["--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-        return [sys.executable, "-m", "granian", *options, "--blocking-threads", "4", "--no-ws", TARGET]
+        # A worker that is still starting misses SIGTERM; granian then waits for ever unless told otherwise.
+        patience = ["--workers-kill-timeout", "20"]
+        return [sys.executable, "-m", "granian", *options, "--blocking-threads", "4", "--no-ws", *patience, TARGET]
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", *options, f"{TARGET}()"]
 
@@ -98,7 +100,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Http]:
     finally:
         if serving is not None:
             serving.send_signal(signal.SIGTERM)
-            serving.wait(30)
+            serving.wait(40)
         store.kill()
         store.wait()
         shutil.rmtree(home, ignore_errors=True)
@@ -218,4 +220,4 @@ def test_a_request_under_way_is_answered_before_the_server_ends(site: Http) -> N
     assert answer.status == 200
     assert len(answer.read().splitlines()) == 1_500
     connection.close()
-    site.process.wait(30)
+    site.process.wait(40)

@@ -41,6 +41,29 @@ def test_a_body_of_undeclared_length_is_read_up_to_the_limit_only() -> None:
     assert read_bytes(chunked, 100) == b"x" * 100
 
 
+class _Trickle:
+    """A stream whose reads bring what has arrived so far, as a socket's do."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.parts = list(parts)
+
+    def read(self, most: int) -> bytes:
+        if not self.parts:
+            return b""
+        part = self.parts.pop(0)
+        if len(part) > most:
+            self.parts.insert(0, part[most:])
+        return part[:most]
+
+
+def test_a_body_that_arrives_bit_by_bit_is_read_whole() -> None:
+    chunked: dict[str, Any] = {"HTTP_TRANSFER_ENCODING": "chunked"}
+    assert read_bytes(chunked | {"wsgi.input": _Trickle(b"ab", b"c", b"def")}, 6) == b"abcdef"
+    with pytest.raises(TooLarge):
+        read_bytes(chunked | {"wsgi.input": _Trickle(b"ab", b"c", b"def", b"g")}, 6)
+    assert read_bytes({"CONTENT_LENGTH": "4", "wsgi.input": _Trickle(b"ab", b"c", b"def")}, 6) == b"abcd"
+
+
 def test_a_body_cut_short_is_a_fault_of_the_caller() -> None:
     with pytest.raises(InvalidInput):
         read_bytes({"CONTENT_LENGTH": "10", "wsgi.input": io.BytesIO(b"x")}, 100)
