@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -216,5 +217,5 @@ def _say(demo: Demo, background: Background, output: Output, seconds: float, *, 
     ]
     for about, text in commands:
         lines += ["", f"# {about}", text]
-    lines += ["", f"Reference: {background.address}/docs    Stop it: offers demo --stop"]
+    lines += ["", f"Reference: {background.address}/docs    Stop it: {sys.argv[0]} demo --stop"]
     output.result(document, lines)
