@@ -38,6 +38,10 @@ _KEPT_WITH: dict[str | None, str] = {None: "", "no_model": "no_model", "history_
 """Fallbacks under which a decision is remembered; it is answered again only while that is still the case."""
 
 
+_UNTIL_SHARED_S = 2.0
+"""Time after which every worker finds a remembered decision in the shared state, with a wide margin."""
+
+
 class Decider:
     """Decides for all requests of a process; safe for threads.
 
@@ -200,12 +204,17 @@ class Decider:
             course.steps_down.add("history_unavailable")
 
     def _earlier(self, course: Course, same: str) -> Decision | None:
-        """The decision to repeat: the shared one, else this process's; if it still is the best that can be had."""
+        """The decision to repeat: the shared one, else this process's; if it still is the best that can be had.
+
+        The process's own bridges the moment until the server has it, and the time when the server is away; else what
+        the server does not know (any more: the person was erased) is not repeated.
+        """
         request = course.request
         asked = Person.of(request.customer_id, request.visitor_id)
         blob = course.view.same if course.view is not None else None
         if blob is None and asked is not None:
-            blob = self._memory.get(asked.key, same, self._clock.monotonic())
+            life = _UNTIL_SHARED_S if course.view is not None else self._settings.same_decision_minutes * 60
+            blob = self._memory.get(asked.key, same, self._clock.monotonic(), life)
         earlier = None if blob is None else load_decision(blob)
         if earlier is None:
             return None
@@ -335,6 +344,6 @@ class Decider:
             return
         blob = stored_decision(decision)
         life = self._settings.same_decision_minutes * 60
-        self._memory.put(asked.key, same, blob, self._clock.monotonic() + life)
+        self._memory.put(asked.key, same, blob, self._clock.monotonic())
         if course.view is not None and course.view.person is not None:
             self._people.remember(course.view.person.key, same, blob, life)

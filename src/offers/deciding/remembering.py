@@ -111,28 +111,27 @@ def same_field(request: OfferRequest, limit: int, page: tuple[str, ...] = ()) ->
 
 
 class Memory:
-    """Latest decisions of this process by (person key, field): bounded, for a time, safe for threads."""
+    """Latest decisions of this process by (person key, field): bounded, for a time, safe for threads.
+
+    Times are seconds of a monotonic clock.
+    """
 
     def __init__(self, size: int = 4096) -> None:
         self._size = size
         self._kept: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, person_key: str, field: str, blob: bytes, until: float) -> None:
-        """Keep until the monotonic time ``until``; the oldest entry makes room."""
+    def put(self, person_key: str, field: str, blob: bytes, now: float) -> None:
+        """Keep what was decided at ``now``; the oldest entry makes room."""
         key = (person_key, field)
         with self._lock:
-            self._kept[key] = (until, blob)
+            self._kept[key] = (now, blob)
             self._kept.move_to_end(key)
             if len(self._kept) > self._size:
                 self._kept.popitem(last=False)
 
-    def get(self, person_key: str, field: str, now: float) -> bytes | None:
+    def get(self, person_key: str, field: str, now: float, life: float) -> bytes | None:
+        """What was decided less than ``life`` seconds ago, or None."""
         with self._lock:
             entry = self._kept.get((person_key, field))
-            if entry is None:
-                return None
-            if entry[0] <= now:
-                del self._kept[(person_key, field)]
-                return None
-            return entry[1]
+        return None if entry is None or now - entry[0] >= life else entry[1]

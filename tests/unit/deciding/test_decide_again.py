@@ -34,10 +34,25 @@ def test_another_worker_answers_alike(shop: Any, shops: Any, clock: Any, model: 
     assert other.decider.offers(request_of_c1).decision.decision_id == first.decision.decision_id
 
 
-def test_this_process_remembers_when_the_server_forgets(shop: Any, request_of_c1: OfferRequest) -> None:
+def test_this_process_remembers_until_the_server_does(shop: Any, request_of_c1: OfferRequest) -> None:
     first = shop.decider.offers(request_of_c1)
     shop.people.same.clear()
+    shop.clock.advance(1.0)
     assert shop.decider.offers(request_of_c1).decision.decision_id == first.decision.decision_id
+
+
+def test_and_while_the_server_is_away(shop: Any, request_of_c1: OfferRequest) -> None:
+    first = shop.decider.offers(request_of_c1)
+    shop.people.away = True
+    shop.clock.advance(20 * 60)
+    assert shop.decider.offers(request_of_c1).decision.decision_id == first.decision.decision_id
+
+
+def test_what_the_server_has_forgotten_is_decided_anew(shop: Any, request_of_c1: OfferRequest) -> None:
+    first = shop.decider.offers(request_of_c1)
+    shop.people.same.clear()  # the person was erased
+    shop.clock.advance(3.0)
+    assert shop.decider.offers(request_of_c1).decision.decision_id != first.decision.decision_id
 
 
 def test_after_half_an_hour_it_is_decided_anew(shop: Any, request_of_c1: OfferRequest) -> None:

@@ -97,17 +97,16 @@ def test_stored_decisions_keep_ids_and_reason_codes_only(shop: Any) -> None:
 class TestMemory:
     def test_forgets_in_time(self) -> None:
         memory = Memory()
-        memory.put("c:1", "f", b"x", until=10.0)
-        assert memory.get("c:1", "f", 9.9) == b"x"
-        assert memory.get("c:1", "g", 9.9) is None
-        assert memory.get("c:1", "f", 10.0) is None
-        assert memory.get("c:1", "f", 1.0) is None
+        memory.put("c:1", "f", b"x", now=10.0)
+        assert memory.get("c:1", "f", 14.9, life=5.0) == b"x"
+        assert memory.get("c:1", "g", 14.9, life=5.0) is None
+        assert memory.get("c:1", "f", 15.0, life=5.0) is None
 
     def test_is_bounded(self) -> None:
         memory = Memory(size=2)
         for n in range(3):
-            memory.put("c:1", str(n), b"x", until=10.0)
-        assert [memory.get("c:1", str(n), 0.0) for n in range(3)] == [None, b"x", b"x"]
+            memory.put("c:1", str(n), b"x", now=0.0)
+        assert [memory.get("c:1", str(n), 0.0, life=1.0) for n in range(3)] == [None, b"x", b"x"]
 
 
 class TestReasons:
