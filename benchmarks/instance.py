@@ -16,7 +16,7 @@ from typing import Any
 __all__ = ["HOME", "ROOT", "WORKERS", "baseline", "driver", "prepared", "shop"]
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / "var" / "bench"
+HOME = Path(os.environ.get("BENCH_HOME", ROOT / "var" / "bench"))
 WORKERS = 2
 THREADS = 16
 
