@@ -291,8 +291,11 @@ def import_table(
         delivery.flush()
         if grouping.late:
             late = pl.concat(grouping.late)
+            last = int(late["row"].max() or 0)  # type: ignore[call-overload]
             for batch in batches(Summary("orders", summary.path)):
                 keep_originals(rejects, late, batch.frame)
+                if not batch.frame.is_empty() and batch.frame[ROW][-1] >= last:
+                    break
     tell(summary.rows, summary.rows)
     summary.seconds = time.monotonic() - started
     return summary

@@ -288,7 +288,8 @@ class TestOrdersThatCannotBeOne:
 
 
 def test_what_else_a_row_may_say(write: Any, taken: Any) -> None:
-    header = "order_id,visitor_id,timestamp,item_id,quantity,amount,discount,coupon,offer_id,channel,source,medium,campaign\n"
+    header = "order_id,visitor_id,timestamp,item_id,quantity,amount,discount,coupon,offer_id,"
+    header += "channel,source,medium,campaign\n"
     rows = ["1,v1,2026-03-01,a,3,10,0.50,SPRING,of-1,app,google,cpc,x", "1,v1,2026-03-01,b,1,1.5,,,,app,,,"]
     import_orders(write(header + "\n".join(rows)), taken)
     (order,) = taken.events
