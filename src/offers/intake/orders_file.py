@@ -291,7 +291,7 @@ def import_table(
         delivery.flush()
         if grouping.late:
             late = pl.concat(grouping.late)
-            last = int(late["row"].max() or 0)  # type: ignore[call-overload]
+            last = late.sort("row")["row"][-1]
             for batch in batches(Summary("orders", summary.path)):
                 keep_originals(rejects, late, batch.frame)
                 if not batch.frame.is_empty() and batch.frame[ROW][-1] >= last:
