@@ -33,11 +33,13 @@ test: .venv/.dev
 	@$(PY) -m pytest $(ARGS)
 
 lint: .venv/.dev
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
-	@.venv/bin/lint-imports
-	@scripts/lint-dockerfile
+	@failed=0; run() { "$$@" || { failed=1; echo "FAILED: $$*" >&2; }; }; \
+	run .venv/bin/ruff check .; \
+	run .venv/bin/ruff format --check .; \
+	run .venv/bin/mypy; \
+	run .venv/bin/lint-imports; \
+	run scripts/lint-dockerfile; \
+	exit $$failed
 
 format: .venv/.dev
 	@.venv/bin/ruff check --fix .
