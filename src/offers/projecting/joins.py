@@ -46,12 +46,13 @@ def sight(work: Workspace, position: int, visitor_id: str, customer_id: str, at:
     link = work.link(visitor) or Link()
     if link.position >= position:
         return
-    customer = work.end_of(f"c:{customer_id}")
+    # As it was when the event was first applied: after a crash, later links may already be there.
+    customer = work.end_of(f"c:{customer_id}", before=position)
     changed = seen_with(link, customer, at, position)
     if changed is None:
         return
     work.set_link(visitor, changed)
-    _belongs(work, customer, [visitor], position)
+    _belongs(work, customer, [visitor])
     if changed.to is not None:
         _join(work, visitor, work.end_of(changed.to), position)
 
@@ -66,12 +67,15 @@ def alias(work: Workspace, position: int, event: Event) -> None:
             sight(work, position, event.visitor_id, to, event.occurred_at)
         return
     old, new = work.end_of(f"c:{event.customer_id}"), work.end_of(f"c:{to}")
-    link = work.link(old)
-    if old == new or (link is not None and link.position >= position):
+    for person in work.chain(f"c:{event.customer_id}"):
+        link = work.link(person)
+        if link is not None and link.position == position:
+            work.set_back_links(person, BackLinks())  # the last write, which a crash may have left out
+    if old == new:
         return
     _join(work, old, new, position)
     _merge_profiles(work, old, new, position)
-    _belongs(work, new, [old, *work.back_links(old).members], position)
+    _belongs(work, new, [old, *work.back_links(old).members])
     work.set_back_links(old, BackLinks())
     work.set_link(old, Link(position, to=new))
 
@@ -82,25 +86,27 @@ def erase(work: Workspace, position: int, event: Event) -> None:
     if person is None:
         raise ValueError("an erasure names nobody")
     end = work.end_of(person.key)
-    known = dict.fromkeys([end, person.key, *work.back_links(end).members])
-    members = [member for member in known if work.end_of(member) == end]
-    for member in members:
-        for order_id in work.shelf(member).erase(position, work.counts_from):
+    later: list[str] = []  # after a crash: what was joined anew since
+    known = [(member, work.end_of(member)) for member in [end, person.key, *work.back_links(end).members]]
+    for member, belongs in dict(known).items():
+        link = work.link(member)
+        if link is not None and link.position > position:
+            later.append(member)
+        elif belongs != end:
+            # A visitor that has since gone over to another customer: only the trace of this one goes.
+            if link is not None and any(who == end for who, _ in link.seen):
+                kept = [(who, when) for who, when in link.seen if who != end]
+                work.set_link(member, Link(link.position, link.to, link.shared, kept))
+            continue
+        elif link is not None:
+            work.set_link(member, None)
+        for order_id in work.shelf(member).erase(position):
             work.set_owner(order_id, None)
         profile = work.profile(member)
         if profile is not None and profile.position <= position:
             work.set_profile(member, None)
-        link = work.link(member)
-        if link is not None and link.position <= position:
-            work.set_link(member, None)
         work.forget(member)
-    for member in known.keys() - set(members):
-        # A visitor that has since gone over to another customer: only the trace of this one goes.
-        link = work.link(member)
-        if link is not None and any(who == end for who, _ in link.seen):
-            kept = [(who, when) for who, when in link.seen if who != end]
-            work.set_link(member, Link(link.position, link.to, link.shared, kept))
-    work.set_back_links(end, BackLinks())
+    work.set_back_links(end, BackLinks(later))
 
 
 def _join(work: Workspace, old: str, new: str, position: int) -> None:
@@ -108,24 +114,20 @@ def _join(work: Workspace, old: str, new: str, position: int) -> None:
     if old == new:
         return
     source, target = work.shelf(old), work.shelf(new)
-    entries = [entry for entry in source.orders.values() if entry.facts[0].position <= position]
+    entries, dropped = source.lose_all(position)
     for entry in entries:
-        source.lose(entry.order_id)
         work.set_owner(entry.order_id, new)
-    dropped = source.lose_dropped()
     if (entries or dropped[0]) and target.position < position:
         for order_id in target.take(entries, dropped, old, position, work.counts_from):
             work.set_owner(order_id, DROPPED)
-    if source.position:
-        source.gone = source.dirty = True
     work.hand_over(old, new)
 
 
-def _belongs(work: Workspace, customer: str, members: list[str], position: int) -> None:
+def _belongs(work: Workspace, customer: str, members: list[str]) -> None:
     known = work.back_links(customer).members
     new = [member for member in members if member not in known]
     if new:
-        work.set_back_links(customer, BackLinks(position, (known + new)[-_MEMBERS:]))
+        work.set_back_links(customer, BackLinks((known + new)[-_MEMBERS:]))
 
 
 def _merge_profiles(work: Workspace, old: str, new: str, position: int) -> None:

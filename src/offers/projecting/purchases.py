@@ -41,7 +41,7 @@ def apply_order(work: Workspace, position: int, event: Event) -> None:
     entry = None
     if holder is not None and holder != target:
         previous = work.shelf(holder)
-        entry = previous.lose(order_id)
+        entry = previous.lose(order_id, position)
         if holder[0] == "o":
             previous.gone = True
     work.set_owner(order_id, target)

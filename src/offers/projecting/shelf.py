@@ -21,18 +21,19 @@ MAX_LINES = 5_000
 class Shelf:
     """The orders of one person key.
 
-    ``position``: of the last event told. ``dropped``: orders that counted and no longer fit. ``lost``: what went
-    to somebody else in this batch. ``gone``: once empty, the keys are removed instead of written.
+    ``position``: of the last event that changed it; a book that was written holds the changes of every event up to
+    there, so an event is behind it only when it is applied again after a crash. ``dropped``: orders that counted
+    and no longer fit. ``lost``, ``left``: orders, and counts of dropped ones, that went to another book and are
+    written once more, marked, until that one is safe. ``gone``: once empty, the keys are removed.
     """
 
     person: str
     position: int = 0
     orders: dict[str, OrderEntry] = field(default_factory=dict)
-    dropped: int = 0
-    dropped_at: int = 0
+    dropped: tuple[int, int] = (0, 0)
     lines: int = 0
     lost: list[OrderEntry] = field(default_factory=list)
-    lost_dropped: tuple[int, int] = (0, 0)
+    left: list[tuple[int, int, int]] = field(default_factory=list)
     dirty: bool = False
     gone: bool = False
 
@@ -43,16 +44,17 @@ class Shelf:
             return cls(person)
         position, blob = split_position(value)
         book = ORDERS.decode(blob)
-        orders = {entry.order_id: entry for entry in book.orders}
-        return cls(person, position, orders, book.dropped, book.dropped_at, sum(map(_size, book.orders)))
+        orders = {entry.order_id: entry for entry in book.orders if not entry.left_at}
+        lost = [entry for entry in book.orders if entry.left_at]
+        lines = sum(map(_size, orders.values()))
+        return cls(person, position, orders, (book.dropped, book.dropped_at), lines, lost, book.left)
 
     def book(self, with_lost: bool) -> OrderBook:
-        """As it is stored; ``with_lost``: as it is until the new owners are known to have what it lost."""
-        if not with_lost:
-            return OrderBook(list(self.orders.values()), self.dropped, self.dropped_at)
-        lost = {entry.order_id: entry for entry in self.lost}
-        dropped, at = _sum_dropped((self.dropped, self.dropped_at), self.lost_dropped)
-        return OrderBook(list((lost | self.orders).values()), dropped, at)
+        """As it is stored; ``with_lost``: until the new owners are known to have what it lost."""
+        orders = list(self.orders.values())
+        if with_lost:
+            return OrderBook(orders + self.lost, *self.dropped, self.left)
+        return OrderBook(orders, *self.dropped)
 
     def tell(self, order_id: str, fact: Fact, counts_from: str) -> list[str]:
         """Add a fact and work out its order anew; returns the ids of orders that no longer fit."""
@@ -63,24 +65,37 @@ class Shelf:
             self.lines += len(fact.lines)
             settle(entry, counts_from)
         self.position = fact.position
-        self.dirty = True
+        self.dirty, self.gone = True, False
         return self._trim()
 
-    def lose(self, order_id: str) -> OrderEntry | None:
-        """Give an order away; None if it is not here."""
+    def lose(self, order_id: str, position: int) -> OrderEntry | None:
+        """Give an order away by the event at ``position``; None if it is not here."""
+        if self.position >= position:
+            self.dirty = self.dirty or bool(self.lost)
+            return next((e for e in self.lost if e.order_id == order_id and e.left_at == position), None)
         entry = self.orders.pop(order_id, None)
         if entry is not None:
-            self.lines -= _size(entry)
-            self.lost.append(entry)
-            self.dirty = True
+            self._leave(entry, position)
+            self.position = position
         return entry
 
-    def lose_dropped(self) -> tuple[int, int]:
-        """Give away the count of what no longer fitted: how many, and when the earliest was."""
-        given = (self.dropped, self.dropped_at)
-        self.lost_dropped = _sum_dropped(self.lost_dropped, given)
-        self.dropped, self.dropped_at = 0, 0
-        return given
+    def lose_all(self, position: int) -> tuple[list[OrderEntry], tuple[int, int]]:
+        """Give everything away by the event at ``position``: the orders, and the count of those that had not fit."""
+        if self.position >= position:
+            self.dirty = self.dirty or bool(self.lost or self.left)
+            counts = [(count, at) for count, at, left_at in self.left if left_at == position]
+            return [entry for entry in self.lost if entry.left_at == position], (counts or [(0, 0)])[0]
+        entries, dropped = list(self.orders.values()), self.dropped
+        if not self.position:
+            return [], (0, 0)
+        for entry in entries:
+            self._leave(entry, position)
+        if dropped[0]:
+            self.left.append((*dropped, position))
+        self.orders, self.dropped, self.lines = {}, (0, 0), 0
+        self.position = position
+        self.dirty = self.gone = True
+        return entries, dropped
 
     def take(
         self,
@@ -104,26 +119,27 @@ class Shelf:
                 if tell(mine, fact):
                     self.lines += len(fact.lines)
             settle(mine, counts_from)
-        self.dropped, self.dropped_at = _sum_dropped((self.dropped, self.dropped_at), dropped)
+        self.dropped = _sum_dropped(self.dropped, dropped)
         self.position = position
-        self.dirty = True
+        self.dirty, self.gone = True, False
         return self._trim()
 
-    def erase(self, position: int, counts_from: str) -> list[str]:
-        """Forget every fact up to ``position``; returns the ids of orders of which nothing remains."""
-        empty: list[str] = []
-        for order_id, entry in list(self.orders.items()):
-            entry.facts = [fact for fact in entry.facts if fact.position > position]
-            if entry.facts:
-                settle(entry, counts_from)
-            else:
-                del self.orders[order_id]
-                empty.append(order_id)
-        self.lines = sum(map(_size, self.orders.values()))
-        self.dropped, self.dropped_at = 0, 0
-        self.lost, self.lost_dropped = [], (0, 0)
-        self.dirty = self.gone = True
-        return empty
+    def erase(self, position: int) -> list[str]:
+        """Forget everything, by the event at ``position``; returns the ids of the orders."""
+        if self.position >= position:
+            return []
+        forgotten = list(self.orders)
+        self.orders, self.dropped, self.lines = {}, (0, 0), 0
+        if self.position:
+            self.position = position
+            self.dirty = self.gone = True
+        return forgotten
+
+    def _leave(self, entry: OrderEntry, position: int) -> None:
+        entry.left_at = position
+        self.lines -= _size(entry)
+        self.lost.append(entry)
+        self.dirty = True
 
     def _trim(self) -> list[str]:
         if len(self.orders) <= MAX_ORDERS and self.lines <= MAX_LINES:
@@ -135,8 +151,7 @@ class Shelf:
             self.lines -= _size(entry)
             removed.append(entry.order_id)
             if entry.occurred_at:
-                one = (1, entry.occurred_at)
-                self.dropped, self.dropped_at = _sum_dropped((self.dropped, self.dropped_at), one)
+                self.dropped = _sum_dropped(self.dropped, (1, entry.occurred_at))
         return removed
 
 

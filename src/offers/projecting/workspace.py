@@ -2,10 +2,12 @@
 
 What a crash between two writes leaves behind is repaired by applying the same events again, because
 
-1. what persons *have* is written first: order books (still with what they are about to lose), profiles;
+1. what persons *have* is written first: order books (still with what they are about to lose), profiles, and who
+   belongs to them;
 2. then the books of those who lost an order to somebody else, without it;
 3. then whose each order is;
-4. then links, together with the emptied book of who was joined to somebody.
+4. then links, together with the emptied book and profile of who was joined to somebody;
+5. last, who no longer belongs to a person.
 
 So a link tells that every event up to its position has reached its person, an owner that the book has the order,
 and a book's position that it holds every event of its person up to there.
@@ -52,6 +54,7 @@ class Workspace:
         self._shelves: dict[str, Shelf] = {}
         self._links: dict[str, Link | None] = {}
         self._backs: dict[str, BackLinks] = {}
+        self._backs_before: dict[str, BackLinks] = {}
         self._profiles: dict[str, Profile | None] = {}
         self._owners: dict[str, str | None] = {}
         self._dirty_links: set[str] = set()
@@ -98,6 +101,7 @@ class Workspace:
                 self._links[person] = None if value is None else LINK.decode(value)
             elif part == "b":
                 self._backs[person] = BackLinks() if value is None else BACK_LINKS.decode(value)
+                self._backs_before[person] = self._backs[person]
             else:
                 self._profiles[person] = None if value is None else PROFILE.decode(split_position(value)[1])
 
@@ -131,13 +135,22 @@ class Workspace:
         owner = self._owners[order_id]
         return None if owner is None else self.end_of(owner)
 
-    def end_of(self, person: str) -> str:
+    def chain(self, person: str, before: int = _LATEST) -> list[str]:
+        """A person key and, link by link, whoever it has become by events ahead of position ``before``."""
+        passed = [person]
+        while (
+            (link := self.link(passed[-1])) is not None
+            and link.to is not None
+            and link.position < before
+            and link.to not in passed
+        ):
+            passed.append(link.to)
+        return passed
+
+    def end_of(self, person: str, before: int = _LATEST) -> str:
         """The person at the end of a chain of joins."""
-        passed = {person}
-        while (link := self.link(person)) is not None and link.to is not None and link.to not in passed:
-            person = link.to
-            passed.add(person)
-        return person
+        link = self.link(person)
+        return person if link is None or link.to is None else self.chain(person, before)[-1]
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -146,6 +159,7 @@ class Workspace:
         self._dirty_links.add(person)
 
     def set_back_links(self, person: str, back: BackLinks) -> None:
+        self.back_links(person)  # what it was decides when it may be written
         self._backs[person] = back
         self._dirty_backs.add(person)
 
@@ -176,26 +190,38 @@ class Workspace:
         joined: dict[str, PersonWrite] = {}
         for shelf in shelves:
             if shelf.gone and not shelf.orders:
-                joined[shelf.person] = PersonWrite(shelf.person, shelf.position, {"o": None, "h": None})
+                write = PersonWrite(shelf.person, shelf.position, {"o": None, "h": None})
+                if shelf.person[0] == "o":
+                    without.append(write)
+                else:
+                    joined[shelf.person] = write
                 continue
             have[shelf.person] = _books(shelf, with_lost=True)
             if shelf.gone:
                 joined[shelf.person] = _books(shelf, with_lost=False)
-            elif shelf.lost:
+            elif shelf.lost or shelf.left:
                 without.append(_books(shelf, with_lost=False))
         for person in self._dirty_profiles:
             profile = self._profiles[person]
-            value = None if profile is None else with_position(profile.position, PROFILE.encode(profile))
-            self._also(have, person).parts["p"] = value
+            if profile is None:
+                self._also(joined, person).parts["p"] = None
+            else:
+                self._also(have, person).parts["p"] = with_position(profile.position, PROFILE.encode(profile))
+        fewer: dict[str, PersonWrite] = {}
         for person in self._dirty_backs:
-            back = self._backs[person]
-            self._also(have, person).parts["b"] = BACK_LINKS.encode(back) if back.members else None
+            back, before = self._backs[person], self._backs_before[person]
+            either = BackLinks(list(dict.fromkeys([*before.members, *back.members])))
+            if either.members != before.members:
+                self._also(have, person).parts["b"] = BACK_LINKS.encode(either)
+            if either.members != back.members:
+                self._also(fewer, person).parts["b"] = BACK_LINKS.encode(back) if back.members else None
         for person in self._dirty_links:
             link = self._links[person]
             self._also(joined, person).parts["l"] = None if link is None else LINK.encode(link)
         owners = {order_id: self._owners[order_id] for order_id in self._dirty_owners}
         self._store.hand_over_frozen(self._handed_over)
-        self._store.write([list(have.values()), without, list(joined.values())], owners, 2)
+        steps = [list(have.values()), without, list(joined.values()), list(fewer.values())]
+        self._store.write(steps, owners, 2)
         if self._forgotten:
             self._store.forget(list(self._forgotten))
 
@@ -208,10 +234,9 @@ class Workspace:
 
 
 def _books(shelf: Shelf, with_lost: bool) -> PersonWrite:
-    book = shelf.book(with_lost)
-    parts: dict[Part, bytes | None] = {"o": with_position(shelf.position, ORDERS.encode(book))}
+    stored = with_position(shelf.position, ORDERS.encode(shelf.book(with_lost)))
     if shelf.person[0] == "o":
-        return PersonWrite(shelf.person, shelf.position, parts, UNCLAIMED_TTL_S)
-    history = history_of(book)
-    parts["h"] = HISTORY.encode(history) if history.orders or history.items else None
-    return PersonWrite(shelf.person, shelf.position, parts)
+        return PersonWrite(shelf.person, shelf.position, {"o": stored}, UNCLAIMED_TTL_S)
+    history = history_of(shelf.book(with_lost=False))
+    told = HISTORY.encode(history) if history.orders or history.items else None
+    return PersonWrite(shelf.person, shelf.position, {"o": stored, "h": told})

@@ -41,7 +41,6 @@ class Link(msgspec.Struct, array_like=True):
 class BackLinks(msgspec.Struct, array_like=True):
     """Person keys that belong, or once belonged, to this customer."""
 
-    position: int = 0
     members: list[str] = []
 
 
@@ -69,21 +68,27 @@ class OrderEntry(msgspec.Struct, array_like=True):
     """One order: its facts in the order they came, and what is left of it.
 
     ``occurred_at``: of its first version in µs; 0 when nothing is left or it does not count yet. ``net``: (item_id,
-    quantity) that are left, None when they are the lines of its only fact.
+    quantity) that are left, None when they are the lines of its only fact. ``left_at``: position of the event by
+    which it went to another book, 0 while it is here; such an entry is only kept until the other book is written.
     """
 
     order_id: str
     facts: list[Fact]
     occurred_at: int = 0
     net: list[tuple[str, float]] | None = None
+    left_at: int = 0
 
 
 class OrderBook(msgspec.Struct, array_like=True):
-    """A person's latest orders. ``dropped``: older ones that counted and no longer fit, ``dropped_at`` the earliest."""
+    """A person's latest orders. ``dropped``: older ones that counted and no longer fit, ``dropped_at`` the earliest.
+
+    ``left``: such counts that went to another book: (orders, earliest, position of the event).
+    """
 
     orders: list[OrderEntry] = []
     dropped: int = 0
     dropped_at: int = 0
+    left: list[tuple[int, int, int]] = []
 
 
 class Profile(msgspec.Struct, array_like=True):
