@@ -39,6 +39,8 @@ _LOCK_PATIENCE_S = 3.0
 _EXTERNAL_PATIENCE_S = 30.0
 _API_GRACE_S = GRACE_S + 2.0
 _WORKER_GRACE_S = 20.0
+_REVIVAL_S = 10.0
+_REVIVAL_PAUSE_S = 0.02
 _HOUSEKEEPING_S = 2.0
 _THIN_S = 15.0
 _PROBE_S = 0.5
@@ -233,10 +235,24 @@ class Supervisor:
         self._first_key.stop()
         self._api.stop(lambda: self._patience(_API_GRACE_S))
         if self._worker is not None:
+            self._revive_server()
             self._worker.stop(lambda: self._patience(_WORKER_GRACE_S))
         if self._server is not None:
             self._server.stop()
         _log.info("ended")
+
+    def _revive_server(self) -> None:
+        """The worker's last duty needs a server, also when that died just before the end."""
+        if self._server is None or self._worker is None or self._worker.pid is None:
+            return
+        until = time.monotonic() + _REVIVAL_S
+        try:
+            if not self._server.alive():
+                self._server.launch()
+            while not self._server.ready() and self._asked < 2 and time.monotonic() < until:
+                time.sleep(_REVIVAL_PAUSE_S)
+        except OffersError as error:
+            _log.warning("what was accepted last stays in the append-only file: %s", error.detail)
 
     def _patience(self, seconds: float) -> float:
         """A second signal hurries: nothing acknowledged is lost by it."""

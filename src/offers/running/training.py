@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAIN", "newest_order", "training_job"]
 
-TRAIN = [sys.executable, "-P", "-m", "offers.cli.main", "train", "--json"]
+TRAIN = [sys.executable, "-P", "-m", "offers.cli.main", "train", "--json", "--reason", "trained by the schedule"]
 _NICE = 15
 _PAUSE_S = 0.5
 _SOON_S = 600.0
+_RETRY_S = 3600.0
 
 
 def newest_order(services: Services) -> int | None:
@@ -38,8 +39,8 @@ def newest_order(services: Services) -> int | None:
 def training_job(services: Services, command: list[str] | None = None) -> Job:
     """Train every ``train_every_hours``. Before the first model, and after a failure, sooner."""
     hours = services.settings.train_every_hours
-    daily = every(hours * 3600, after_failure=_SOON_S)
-    soon = every(hours * 3600, after_skip=_SOON_S, after_failure=_SOON_S)
+    daily = every(hours * 3600, after_failure=_RETRY_S)
+    soon = every(hours * 3600, after_skip=_SOON_S, after_failure=_RETRY_S)
 
     def due(last: Record | None, now_us: int) -> bool:
         if last is not None and last.outcome == "skipped" and services.registry.current() is None:
