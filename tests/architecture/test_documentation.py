@@ -74,6 +74,49 @@ def test_every_route_is_in_the_api_page() -> None:
                 assert re.search(rf"`{method.upper()} {re.escape(path)}[`?]", page), f"{method.upper()} {path}"
 
 
+def test_every_column_of_imports_is_in_their_page() -> None:
+    from offers.intake.customers_file import CUSTOMER_COLUMNS
+    from offers.intake.items_file import ITEM_COLUMNS
+    from offers.intake.orders_file import ORDER_COLUMNS
+
+    page = (DOCS / "imports.md").read_text(encoding="utf-8")
+    for kind, columns in (("orders", ORDER_COLUMNS), ("items", ITEM_COLUMNS), ("customers", CUSTOMER_COLUMNS)):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {kind}") and "`" in line]
+        assert set(re.findall(r"`(\w+)`", row)) == set(columns), kind
+
+
+def test_every_event_name_that_is_acted_on_is_in_the_events_page() -> None:
+    from offers.domain.event import NAMES, OWN_NAMES, STATUSES
+
+    page = (DOCS / "events.md").read_text(encoding="utf-8")
+    for name in [*(set(NAMES) - OWN_NAMES), *STATUSES]:
+        assert f"`{name}`" in page, name
+
+
+def test_every_step_of_degradation_and_relation_is_explained() -> None:
+    from offers.domain.offer import FALLBACKS, RELATIONS
+
+    for name in ("api.md", "architecture.md"):
+        page = (DOCS / name).read_text(encoding="utf-8")
+        assert [step for step in FALLBACKS if f"`{step}`" not in page] == [], name
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    assert [relation for relation in RELATIONS if f"`{relation}`" not in page] == []
+
+
+def test_compose_runs_commands_that_exist_on_a_durable_server() -> None:
+    import yaml
+
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert set(services) == {"api", "worker", "valkey"}
+    assert {services[name]["command"][0] for name in ("api", "worker")} == {"serve", "worker"} <= set(COMMANDS)
+    server = " ".join(services["valkey"]["command"])
+    assert "--appendonly yes" in server
+    assert "--appendfsync always" in server
+    assert "--maxmemory-policy noeviction" in server
+    assert services["api"]["volumes"] == services["worker"]["volumes"], "the worker tails what the API spools"
+    assert all(port.startswith("127.0.0.1:") for port in services["api"]["ports"])
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"), *ROOT.glob("*/README.md")]
     for page in pages:

@@ -1,4 +1,4 @@
-"""Pages of ``docs/`` that are made from the code: settings and problem codes.
+"""Pages of ``docs/`` that are made from the code: settings, and every code that says what was wrong.
 
 ``python -m offers.cli.reference docs`` writes them; a test holds pages and code together.
 """
@@ -42,6 +42,9 @@ def settings_page() -> str:
 
 def errors_page() -> str:
     """``docs/errors.md``."""
+    from offers.intake.reading import SENTENCES
+    from offers.web.field_codes import FIELD_CODES
+
     lines = [
         "# Errors",
         "",
@@ -63,6 +66,22 @@ def errors_page() -> str:
         "",
         "`429` and `503` carry `Retry-After` in seconds. After a `503` to `POST /v1/events` nothing of that request is",
         "promised: send the whole request again, repeats are recognised by their `event_id`.",
+        "",
+        "## Codes of single fields",
+        "",
+        "In `errors` of a problem, in `warnings`, and in the verdict of a refused event:",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| `{code}` | {_cell(about)} |" for code, about in FIELD_CODES.items()),
+        "",
+        "## Reasons of imports",
+        "",
+        "In the summary of an import and in its reject file:",
+        "",
+        "| reason | meaning |",
+        "|---|---|",
+        *(f"| `{code}` | {_cell(about)} |" for code, about in SENTENCES.items()),
     ]
     return "\n".join(lines) + "\n"
 
