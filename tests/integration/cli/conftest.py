@@ -27,6 +27,7 @@ class Shop:
     """A data directory and the command line on it."""
 
     home: Path
+    command: tuple[str, ...] = (sys.executable, "-m", "offers.cli.main")
 
     @property
     def data(self) -> Path:
@@ -38,7 +39,7 @@ class Shop:
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "offers.cli.main", *arguments],
+            [*self.command, *arguments],
             env=self.environment(**settings),
             capture_output=True,
             text=True,
