@@ -85,7 +85,8 @@ def erase(work: Workspace, position: int, event: Event) -> None:
     person = event.person
     if person is None:
         raise ValueError("an erasure names nobody")
-    end = work.end_of(person.key)
+    chain = work.chain(person.key)
+    end = chain[-1]
     later: list[str] = []  # after a crash: what was joined anew since
     known = [(member, work.end_of(member)) for member in [end, person.key, *work.back_links(end).members]]
     for member, belongs in dict(known).items():
@@ -99,7 +100,7 @@ def erase(work: Workspace, position: int, event: Event) -> None:
                 work.set_link(member, Link(link.position, link.to, link.shared, kept))
             continue
         elif link is not None:
-            work.set_link(member, None)
+            work.set_link(member, None, last=member in chain)
         for order_id in work.shelf(member).erase(position):
             work.set_owner(order_id, None)
         profile = work.profile(member)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from offers.domain.event import Event
 from offers.projecting.entries import order_key
@@ -33,20 +33,28 @@ class PeopleProjection:
         self._store = store
         self._counts_from = counts_from
 
-    def apply(self, batch: Sequence[tuple[int, Event]]) -> None:
-        """Apply a batch and write it. Raises StateUnavailable; the batch may then be applied again."""
-        relevant = [(position, event) for position, event in batch if _concerns_people(event)]
-        if not relevant:
-            return
-        work = Workspace(self._store, self._counts_from)
-        self._prefetch(work, [event for _, event in relevant])
-        for position, event in relevant:
-            try:
-                _apply(work, position, event)
-            except (ValueError, TypeError, KeyError):
-                self.faults += 1
-                _log.exception("event %s at %d could not be applied", event.event_id, position)
-        work.save()
+    def apply(
+        self, batch: Sequence[tuple[int, Event]], checkpoint: Callable[[int], object] = lambda position: None
+    ) -> None:
+        """Apply a batch and write it. Raises StateUnavailable; the batch may then be applied again.
+
+        An erasure is written by itself: what came before it must not be applied once more to people that are
+        half forgotten. So ``checkpoint`` is called, before and after it, with the position up to which all is
+        written, and the batch must not be applied again from further back.
+        """
+        runs = _runs([(position, event) for position, event in batch if _concerns_people(event)])
+        for n, run in enumerate(runs, 1):
+            work = Workspace(self._store, self._counts_from)
+            self._prefetch(work, [event for _, event in run])
+            for position, event in run:
+                try:
+                    _apply(work, position, event)
+                except (ValueError, TypeError, KeyError):
+                    self.faults += 1
+                    _log.exception("event %s at %d could not be applied", event.event_id, position)
+            work.save()
+            if n < len(runs):
+                checkpoint(run[-1][0])
 
     def _prefetch(self, work: Workspace, events: Sequence[Event]) -> None:
         buyers: dict[str, None] = {}
@@ -74,6 +82,20 @@ def _concerns_people(event: Event) -> bool:
     if kind in ("order", "customer") or event.event_name in WITHDRAWALS:
         return True
     return bool(kind not in _NOT_SEEN and event.customer_id and event.visitor_id)
+
+
+def _runs(batch: list[tuple[int, Event]]) -> list[list[tuple[int, Event]]]:
+    """The batch, cut so that every erasure stands alone."""
+    runs: list[list[tuple[int, Event]]] = []
+    joins_on = False
+    for pair in batch:
+        erases = pair[1].event_name == "customer_erased"
+        if joins_on and not erases:
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+        joins_on = not erases
+    return runs
 
 
 def _apply(work: Workspace, position: int, event: Event) -> None:

@@ -64,7 +64,7 @@ class Projector:
         """Apply events in position order and write all they change. Raises StateUnavailable."""
         self._config_faults += apply_configuration(self._configuration, batch)
         self._catalogue.apply(batch)
-        self._people.apply(batch)
+        self._people.apply(batch, self._stream.set_projected)
         self.applied += len(batch)
         self.applied_at = self._clock.now_us()
 
@@ -76,9 +76,7 @@ class Projector:
         """
         position = self._stream.projected()
         if position == REBUILDING and self.held:
-            # Stand back; whoever rebuilds takes the turn now.
-            self._turn.release()
-            self.held = False
+            self._let_go()  # whoever rebuilds takes the turn now
             return 0
         self.held = self._turn.mine()
         if not self.held:
@@ -102,7 +100,7 @@ class Projector:
             while count := self.step():
                 total += count
         finally:
-            self._turn.release()
+            self._let_go()
         return total
 
     def run(self, stop: threading.Event) -> None:
@@ -119,4 +117,8 @@ class Projector:
                     _log.warning("projecting waits: %s", fault.detail)
                 pause = min(2.0, max(0.05, pause * 2))
                 stop.wait(pause)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._turn.release()
+        self.held = False

@@ -7,7 +7,8 @@ What a crash between two writes leaves behind is repaired by applying the same e
 2. then the books of those who lost an order to somebody else, without it;
 3. then whose each order is;
 4. then links, together with the emptied book and profile of who was joined to somebody;
-5. last, who no longer belongs to a person.
+5. then who no longer belongs to a person;
+6. last, the links by which an erased person was found.
 
 So a link tells that every event up to its position has reached its person, an owner that the book has the order,
 and a book's position that it holds every event of its person up to there.
@@ -58,6 +59,7 @@ class Workspace:
         self._profiles: dict[str, Profile | None] = {}
         self._owners: dict[str, str | None] = {}
         self._dirty_links: set[str] = set()
+        self._last_links: set[str] = set()
         self._dirty_backs: set[str] = set()
         self._dirty_profiles: set[str] = set()
         self._dirty_owners: set[str] = set()
@@ -154,9 +156,14 @@ class Workspace:
 
     # -- changing -----------------------------------------------------------------------------------------------
 
-    def set_link(self, person: str, link: Link | None) -> None:
+    def set_link(self, person: str, link: Link | None, last: bool = False) -> None:
+        """``last``: only after everything else, because without it the rest would not be found again."""
         self._links[person] = link
         self._dirty_links.add(person)
+        if last:
+            self._last_links.add(person)
+        else:
+            self._last_links.discard(person)
 
     def set_back_links(self, person: str, back: BackLinks) -> None:
         self.back_links(person)  # what it was decides when it may be written
@@ -208,6 +215,7 @@ class Workspace:
             else:
                 self._also(have, person).parts["p"] = with_position(profile.position, PROFILE.encode(profile))
         fewer: dict[str, PersonWrite] = {}
+        unfound: dict[str, PersonWrite] = {}
         for person in self._dirty_backs:
             back, before = self._backs[person], self._backs_before[person]
             either = BackLinks(list(dict.fromkeys([*before.members, *back.members])))
@@ -217,10 +225,11 @@ class Workspace:
                 self._also(fewer, person).parts["b"] = BACK_LINKS.encode(back) if back.members else None
         for person in self._dirty_links:
             link = self._links[person]
-            self._also(joined, person).parts["l"] = None if link is None else LINK.encode(link)
+            step = unfound if person in self._last_links else joined
+            self._also(step, person).parts["l"] = None if link is None else LINK.encode(link)
         owners = {order_id: self._owners[order_id] for order_id in self._dirty_owners}
         self._store.hand_over_frozen(self._handed_over)
-        steps = [list(have.values()), without, list(joined.values()), list(fewer.values())]
+        steps = [list(have.values()), without, *(list(step.values()) for step in (joined, fewer, unfound))]
         self._store.write(steps, owners, 2)
         if self._forgotten:
             self._store.forget(list(self._forgotten))

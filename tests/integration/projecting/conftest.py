@@ -34,6 +34,8 @@ def state_of(client: Any, prefix: str) -> dict[str, Any]:
         text = name.decode()
         if "{p:" in text and text[-2:-1] == ":":
             value = DECODERS[text[-1]](client.get(name))
+            if text[-1] == "b":
+                value.members.sort()
             if text[-1] == "o":
                 value[1].orders.sort(key=lambda entry: entry.order_id)
             found[text[len(prefix) :]] = value
