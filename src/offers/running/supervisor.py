@@ -21,7 +21,7 @@ from types import FrameType
 from offers.errors import OffersError, StateUnavailable
 from offers.running.api import DEFAULT_TARGET, GRACE_S
 from offers.running.child import Backoff, Child, children_of
-from offers.running.environment import child_environment, metrics_dir
+from offers.running.environment import api_environment, child_environment, metrics_dir
 from offers.running.firstkey import FirstKey
 from offers.running.housekeeping import DiskGuard, check_port, clear_metrics, forget_dead_gauges
 from offers.running.logs import configure
@@ -90,7 +90,7 @@ class Supervisor:
         url = settings.redis_url or (self._server.url if self._server is not None else "")
         environment = child_environment(settings, redis_url=url)
         python = [sys.executable, "-P", "-m"]
-        self._api = Child("api", [*python, "offers.running.api", api_target], environment)
+        self._api = Child("api", [*python, "offers.running.api", api_target], api_environment(environment))
         self._worker = Child("worker", [*python, worker_module], environment) if worker else None
         self._first_key = FirstKey(settings, environment, first_start)
         self._guard: DiskGuard | None = None
