@@ -21,8 +21,9 @@ from offers.state.leash import follow_parent
 __all__ = ["DEFAULT_TARGET", "GRACE_S", "granian_options", "main"]
 
 DEFAULT_TARGET = "offers.web.app:from_environment"
-GRACE_S = 10
-"""How long a worker may take to finish the requests in flight when it is asked to end."""
+GRACE_S = 12.0
+"""How long workers may take to finish the requests in flight when they are asked to end. The supervisor sees to it:
+granian's own limit takes a worker that another of its threads has just reaped for one that refuses to end."""
 
 
 def granian_options(settings: Settings) -> dict[str, Any]:
@@ -39,7 +40,6 @@ def granian_options(settings: Settings) -> dict[str, Any]:
         "runtime_threads": 1,
         "websockets": False,
         "respawn_failed_workers": True,
-        "workers_kill_timeout": GRACE_S,
     }
 
 

@@ -37,7 +37,6 @@ _log = logging.getLogger(__name__)
 _TICK_S = 0.25
 _LOCK_PATIENCE_S = 3.0
 _EXTERNAL_PATIENCE_S = 30.0
-_API_GRACE_S = GRACE_S + 2.0
 _WORKER_GRACE_S = 20.0
 _REVIVAL_S = 10.0
 _REVIVAL_PAUSE_S = 0.02
@@ -233,7 +232,7 @@ class Supervisor:
     def _end(self) -> None:
         _log.info("ending")
         self._first_key.stop()
-        self._api.stop(lambda: self._patience(_API_GRACE_S))
+        self._api.stop(lambda: self._patience(GRACE_S))
         if self._worker is not None:
             self._revive_server()
             self._worker.stop(lambda: self._patience(_WORKER_GRACE_S))
