@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from offers.errors import Busy, OffersError, StateUnavailable
+from offers.running.counters import WorkerCounters
 from offers.running.draining import make_writer
 from offers.running.jobs import ledger_jobs, model_jobs
 from offers.running.journal import Journal
@@ -147,7 +148,7 @@ def _assemble(services: Services) -> Worker:
     journal = Journal(settings.run_dir / JOURNAL)
     ledger = Scheduler(ledger_jobs(services, writer), journal, services.clock)
     models = Scheduler(model_jobs(services), journal, services.clock)
-    beat = _Heart(settings.run_dir / HEARTBEAT, services)
+    beat = _Heart(settings.run_dir / HEARTBEAT, services, WorkerCounters(writer, services.projector))
     return Worker(
         {
             "projector": services.projector.run,
@@ -194,14 +195,16 @@ def read_heartbeat(settings: Settings) -> Heartbeat | None:
 class _Heart:
     """Says that this worker lives: a file with its process and the time (µs), renewed every two seconds."""
 
-    def __init__(self, path: Path, services: Services) -> None:
+    def __init__(self, path: Path, services: Services, counters: WorkerCounters) -> None:
         self._path = path
         self._services = services
+        self._counters = counters
 
     def run(self, stop: threading.Event) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".part")
         while True:
+            self._counters.show()
             draft.write_text(f'{{"pid": {os.getpid()}, "at": {self._services.clock.now_us()}}}\n')
             draft.replace(self._path)
             if stop.wait(_BEAT_S):

@@ -78,7 +78,6 @@ class StandIn:
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    known: set[int] = field(default_factory=set)
 
     def start(self, *, wait: bool = True) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OFFERS_")}
@@ -142,9 +141,7 @@ class StandIn:
 
     def everything(self) -> list[int]:
         assert self.process is not None
-        found = below(self.process.pid)
-        self.known |= set(found)
-        return found
+        return below(self.process.pid)
 
     def stop(self) -> int:
         assert self.process is not None

@@ -6,10 +6,12 @@ import json
 import logging
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from offers.errors import InvalidInput, OffersError, StateUnavailable
+from offers.running.counters import WorkerCounters
 from offers.running.forgotten import merge, read_forgotten, remember_forgotten
 from offers.running.logs import JsonLines
 from offers.running.worker import Worker
@@ -86,3 +88,16 @@ def test_a_damaged_list_is_not_taken_for_an_empty_one(tmp_path: Path, text: str)
     (tmp_path / "l").write_text(text)
     with pytest.raises(InvalidInput):
         read_forgotten(tmp_path / "l")
+
+
+def test_running_totals_become_counters() -> None:
+    writer = SimpleNamespace(counts=SimpleNamespace(commits=2, rows=10, duplicates=1, set_aside=0))
+    projector = SimpleNamespace(applied=10, faults=0)
+    counters = WorkerCounters(writer, projector)  # type: ignore[arg-type]
+    counters.show()
+    writer.counts.rows = 15
+    counters.show()
+    values = {counter._name: counter._value.get() for counter, _ in counters._counters}
+    assert values["offers_ledger_rows"] == 15
+    assert values["offers_ledger_commits"] == 2
+    assert values["offers_projected_events"] == 10
