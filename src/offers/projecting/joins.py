@@ -7,7 +7,7 @@ and never joined. Two customers merge only by an alias. Chains end at one person
 from __future__ import annotations
 
 from offers.domain.event import Event
-from offers.projecting.workspace import DROPPED, Workspace
+from offers.projecting.workspace import CHAIN, DROPPED, Workspace
 from offers.state.records import BackLinks, Link, Profile
 
 __all__ = ["MAX_CUSTOMERS", "WINDOW_US", "alias", "erase", "seen_with", "sight"]
@@ -88,19 +88,20 @@ def erase(work: Workspace, position: int, event: Event) -> None:
     chain = work.chain(person.key)
     end = chain[-1]
     later: list[str] = []  # after a crash: what was joined anew since
-    known = [(member, work.end_of(member)) for member in [end, person.key, *work.back_links(end).members]]
-    for member, belongs in dict(known).items():
+    known = {member: work.chain(member) for member in [*chain, *work.back_links(end).members]}
+    for member, path in known.items():
         link = work.link(member)
         if link is not None and link.position > position:
             later.append(member)
-        elif belongs != end:
+        elif path[-1] != end:
             # A visitor that has since gone over to another customer: only the trace of this one goes.
             if link is not None and any(who == end for who, _ in link.seen):
                 kept = [(who, when) for who, when in link.seen if who != end]
                 work.set_link(member, Link(link.position, link.to, link.shared, kept))
             continue
         elif link is not None:
-            work.set_link(member, None, last=member in chain)
+            stage = CHAIN + len(path) if member in chain else CHAIN - len(path)
+            work.remove_link(member, stage)
         for order_id in work.shelf(member).erase(position):
             work.set_owner(order_id, None)
         profile = work.profile(member)

@@ -7,8 +7,9 @@ What a crash between two writes leaves behind is repaired by applying the same e
 2. then the books of those who lost an order to somebody else, without it;
 3. then whose each order is;
 4. then links, together with the emptied book and profile of who was joined to somebody;
-5. then who no longer belongs to a person;
-6. last, the links by which an erased person was found.
+5. then, stage by stage, the links of those who belonged to an erased person, the farthest first;
+6. then who no longer belongs to a person;
+7. last, from its far end, the chain of links by which an erased person was found.
 
 So a link tells that every event up to its position has reached its person, an owner that the book has the order,
 and a book's position that it holds every event of its person up to there.
@@ -34,7 +35,7 @@ from offers.state.records import (
     with_position,
 )
 
-__all__ = ["DROPPED", "UNCLAIMED_TTL_S", "Workspace"]
+__all__ = ["CHAIN", "DROPPED", "UNCLAIMED_TTL_S", "Workspace"]
 
 UNCLAIMED_TTL_S = 60 * 86_400
 """How long the events of an order of nobody (a guest, or a refund before its purchase) wait for a person."""
@@ -42,6 +43,9 @@ UNCLAIMED_TTL_S = 60 * 86_400
 
 DROPPED = "-"
 """Owner of an order that no longer fitted into its person's book: what comes about it is passed over."""
+
+CHAIN = 1_000
+"""First stage of the links that are removed last."""
 
 _LATEST = (1 << 63) - 1
 
@@ -59,7 +63,7 @@ class Workspace:
         self._profiles: dict[str, Profile | None] = {}
         self._owners: dict[str, str | None] = {}
         self._dirty_links: set[str] = set()
-        self._last_links: set[str] = set()
+        self._removals: dict[str, int] = {}
         self._dirty_backs: set[str] = set()
         self._dirty_profiles: set[str] = set()
         self._dirty_owners: set[str] = set()
@@ -156,14 +160,19 @@ class Workspace:
 
     # -- changing -----------------------------------------------------------------------------------------------
 
-    def set_link(self, person: str, link: Link | None, last: bool = False) -> None:
-        """``last``: only after everything else, because without it the rest would not be found again."""
+    def set_link(self, person: str, link: Link) -> None:
         self._links[person] = link
         self._dirty_links.add(person)
-        if last:
-            self._last_links.add(person)
-        else:
-            self._last_links.discard(person)
+        self._removals.pop(person, None)
+
+    def remove_link(self, person: str, stage: int) -> None:
+        """Remove a link in its turn: lower stages first, those from :data:`CHAIN` on after everything else.
+
+        Without it the person is no longer found, so what is found through it must be gone before.
+        """
+        self._links[person] = None
+        self._dirty_links.discard(person)
+        self._removals[person] = stage
 
     def set_back_links(self, person: str, back: BackLinks) -> None:
         self.back_links(person)  # what it was decides when it may be written
@@ -215,7 +224,6 @@ class Workspace:
             else:
                 self._also(have, person).parts["p"] = with_position(profile.position, PROFILE.encode(profile))
         fewer: dict[str, PersonWrite] = {}
-        unfound: dict[str, PersonWrite] = {}
         for person in self._dirty_backs:
             back, before = self._backs[person], self._backs_before[person]
             either = BackLinks(list(dict.fromkeys([*before.members, *back.members])))
@@ -225,11 +233,16 @@ class Workspace:
                 self._also(fewer, person).parts["b"] = BACK_LINKS.encode(back) if back.members else None
         for person in self._dirty_links:
             link = self._links[person]
-            step = unfound if person in self._last_links else joined
-            self._also(step, person).parts["l"] = None if link is None else LINK.encode(link)
+            if link is not None:
+                self._also(joined, person).parts["l"] = LINK.encode(link)
+        removals: dict[int, list[PersonWrite]] = {}
+        for person, stage in sorted(self._removals.items(), key=lambda pair: pair[1]):
+            removals.setdefault(stage, []).append(PersonWrite(person, _LATEST, {"l": None}))
         owners = {order_id: self._owners[order_id] for order_id in self._dirty_owners}
         self._store.hand_over_frozen(self._handed_over)
-        steps = [list(have.values()), without, *(list(step.values()) for step in (joined, fewer, unfound))]
+        steps = [list(have.values()), without, list(joined.values())]
+        steps += [writes for stage, writes in removals.items() if stage < CHAIN]
+        steps += [list(fewer.values()), *(writes for stage, writes in removals.items() if stage >= CHAIN)]
         self._store.write(steps, owners, 2)
         if self._forgotten:
             self._store.forget(list(self._forgotten))

@@ -71,6 +71,8 @@ class Catalogue:
         self.version = 0
         """Grows with every change that readers can see."""
         self.loaded = False
+        self.once_only = False
+        """Whether any item was ever said not to be replenishable."""
         self._currencies: list[str] = [next(iter(CURRENCIES))]
         self._currency_of: dict[str, int] = {self._currencies[0]: 0}
         self._category_of: dict[str, int] = {}
@@ -198,6 +200,7 @@ class Catalogue:
         self.offerable[row] = item.offerable
         self.group[row] = -1 if item.group is None else self._group_of.setdefault(item.group, len(self._group_of))
         self.category[row], self.department[row] = self._categories(item.categories)
+        self.once_only = self.once_only or item.replenishable is False
         self.replenishable[row] = -1 if item.replenishable is None else int(item.replenishable)
         self.cost[row] = -1 if item.cost is None else item.cost
         self._money[row] = self._currency(item.currency)

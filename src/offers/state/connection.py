@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.exceptions import ClusterDownError, TryAgainError
 from redis.retry import Retry
 
 from offers.errors import OffersError, StateUnavailable
@@ -18,6 +19,8 @@ __all__ = ["check_server", "command", "connect", "is_cluster", "translated"]
 
 #: First words of replies that mean "not now", whatever was asked.
 _NOT_NOW = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN")
+#: Those of them to which the driver gives a class instead.
+_NOT_NOW_ERRORS = (redis.OutOfMemoryError, redis.ReadOnlyError, ClusterDownError, TryAgainError)
 _OLDEST = (7, 0)
 
 
@@ -68,7 +71,7 @@ def translated() -> Iterator[None]:
     except redis.ConnectionError:
         raise StateUnavailable("Valkey/Redis cannot be reached") from None
     except redis.ResponseError as fault:
-        if str(fault).startswith(_NOT_NOW) or isinstance(fault, redis.ReadOnlyError):
+        if str(fault).startswith(_NOT_NOW) or isinstance(fault, _NOT_NOW_ERRORS):
             raise StateUnavailable("Valkey/Redis cannot take commands now") from None
         raise
     except redis.RedisError as fault:

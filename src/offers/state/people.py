@@ -9,6 +9,7 @@ import msgspec
 import redis
 
 from offers.domain.ids import Person
+from offers.errors import StateUnavailable
 from offers.state.breaker import Breaker
 from offers.state.connection import command, translated
 from offers.state.keys import Keys
@@ -59,9 +60,9 @@ _NOBODY = PersonView(None, _NOTHING, None)
 
 
 class People:
-    """Reads of people for deciding, safe for threads; ``timeout`` in seconds bounds :meth:`fetch` alone.
+    """Reads of people for deciding, safe for threads; ``timeout`` in seconds bounds :meth:`fetch` and :meth:`frozen`.
 
-    The other calls follow the client's own time limit. Every call raises StateUnavailable when the server
+    The others follow the client's own time limit. Every call raises StateUnavailable when the server
     cannot be reached in time.
     """
 
@@ -142,14 +143,16 @@ class People:
         value = (now + life).to_bytes(8, "big") + blob
         field = f"{placement}\0{message_id}"
         key = self.keys.frozen(person_key)
+        if not self.breaker.closed:
+            # Patient with the disk, so never the one who probes whether the server is back.
+            raise StateUnavailable("Valkey/Redis did not answer a moment ago")
         with self.breaker.guarded():
             stands: bytes = command(self._client, "EVAL", _FREEZE, 1, key, field, value, life, now.to_bytes(8, "big"))
         return stands[8:]
 
     def frozen(self, person_key: str, placement: str, message_id: str) -> bytes | None:
         """The frozen picks of one letter, or None."""
-        with translated():
-            value = cast("bytes | None", self._client.hget(self.keys.frozen(person_key), f"{placement}\0{message_id}"))
+        value = self._reading.hget(self.keys.frozen(person_key), f"{placement}\0{message_id}")
         if value is None or int.from_bytes(value[:8], "big") <= time.time_ns() // 1_000_000:
             return None
         return value[8:]

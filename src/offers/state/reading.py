@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from offers.errors import StateUnavailable
 from offers.state.breaker import Breaker
-from offers.state.connection import is_cluster, translated
+from offers.state.connection import command, is_cluster
 
 __all__ = ["Reading", "reading_from"]
 
@@ -21,10 +21,13 @@ _PACK: Any = hiredis.pack_command  # its stub knows tuples of one only
 
 
 class Reading(Protocol):
-    """Values of keys that share a slot, in their order; None for an absent key."""
+    """Raises StateUnavailable within the time limit, and at once while the server is known not to answer."""
 
     def mget(self, keys: tuple[str, ...]) -> list[bytes | None]:
-        """Raises StateUnavailable within the time limit; at once while the server is known not to answer."""
+        """Values of keys that share a slot, in their order; None for an absent key."""
+
+    def hget(self, key: str, field: str) -> bytes | None:
+        """One field of a hash; None if there is none."""
 
 
 def reading_from(client: redis.Redis, timeout: float, breaker: Breaker) -> Reading:
@@ -49,10 +52,18 @@ class _DirectReading:
         self._local = threading.local()
 
     def mget(self, keys: tuple[str, ...]) -> list[bytes | None]:
+        found: list[bytes | None] = self._ask(("MGET", *keys))
+        return found
+
+    def hget(self, key: str, field: str) -> bytes | None:
+        found: bytes | None = self._ask(("HGET", key, field))
+        return found
+
+    def _ask(self, command: tuple[str, ...]) -> Any:
         breaker = self._breaker
         if not breaker.closed and not breaker.admit():
             raise StateUnavailable("Valkey/Redis did not answer a moment ago")
-        command = [_PACK(("MGET", *keys))]
+        packed = [_PACK(command)]
         try:
             connection = self._local.connection
         except AttributeError:
@@ -60,8 +71,8 @@ class _DirectReading:
         try:
             if connection is not None:
                 try:
-                    connection.send_packed_command(command, check_health=False)
-                    found: list[bytes | None] = connection.read_response(disable_decoding=True)
+                    connection.send_packed_command(packed, check_health=False)
+                    found = connection.read_response(disable_decoding=True)
                 except redis.TimeoutError:
                     raise
                 except redis.ConnectionError:
@@ -71,7 +82,7 @@ class _DirectReading:
                 connection = self._new(**self._kwargs)
                 self._local.connection = connection
                 connection.connect()
-                connection.send_packed_command(command, check_health=False)
+                connection.send_packed_command(packed, check_health=False)
                 found = connection.read_response(disable_decoding=True)
         except (redis.RedisError, OSError) as fault:
             self._local.connection = None
@@ -95,14 +106,20 @@ class _ClusterReading:
         self._breaker = breaker
 
     def mget(self, keys: tuple[str, ...]) -> list[bytes | None]:
+        found: list[bytes | None] = self._ask(("MGET", *keys))
+        return found
+
+    def hget(self, key: str, field: str) -> bytes | None:
+        found: bytes | None = self._ask(("HGET", key, field))
+        return found
+
+    def _ask(self, command_: tuple[str, ...]) -> Any:
         if not self._breaker.admit():
             raise StateUnavailable("Valkey/Redis did not answer a moment ago")
         try:
-            with translated():
-                reply: Any = self._client.mget(keys)
+            found = command(self._client, *command_)
         except (StateUnavailable, redis.RedisError, OSError):
             self._breaker.failure()
             raise StateUnavailable("Valkey/Redis cannot be reached") from None
         self._breaker.success()
-        found: list[bytes | None] = reply
         return found
