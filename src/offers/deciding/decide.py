@@ -34,6 +34,9 @@ __all__ = ["Decider"]
 
 _log = logging.getLogger(__name__)
 
+NEWEST_AT_CHECKOUT = 64
+"""Items of a history that become taste where a customer waits: the older ones move the ranking little."""
+
 _KEPT_WITH: dict[str | None, str] = {None: "", "no_model": "no_model", "history_unavailable": "history_unavailable"}
 """Fallbacks under which a decision is remembered; it is answered again only while that is still the case."""
 
@@ -275,6 +278,7 @@ class Decider:
             course.now_us,
             self._settings.bought_again_after_days,
             course.shown,
+            None if course.exact or "repeat" in (course.request.relations or ()) else NEWEST_AT_CHECKOUT,
         )
 
     def _choose(self, course: Course, situation: Situation, decision_id: str) -> Choice:

@@ -51,16 +51,17 @@ def situate(
     now_us: int,
     bought_again_after_days: float,
     shown: Iterable[int],
+    newest: int | None = None,
 ) -> Situation:
-    """Translate ids to rows; ``view`` None when the history could not be had. ``shown``: rows of the same page."""
+    """Translate ids to rows; ``view`` None when the history could not be had. ``shown``: rows of the same page.
+
+    ``newest``: how much of the history becomes taste (None: all of it); all of it says what must not be offered.
+    """
     row_of = catalogue.row_of
-    rows: list[int] = []
-    bought: list[HistoryItem] = []
-    for item in view.items if view is not None else ():
-        row = row_of.get(item[0])
-        if row is not None:
-            rows.append(row)
-            bought.append(item)
+    items = view.items if view is not None else ()
+    told = [(row, item) for item in items[:newest] if (row := row_of.get(item[0])) is not None]
+    rows = [row for row, _ in told]
+    bought = [item for _, item in told]
     cart: dict[int, int] = {}
     warnings: list[FieldError] = []
     for place, line in enumerate(request.cart):
@@ -75,7 +76,9 @@ def situate(
     shelf = shelf_now()
     now_s = now_us / 1e6
     history = History.of(rows, [item[1] for item in bought], [(now_s - item[3]) / SECONDS_A_DAY for item in bought])
-    barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else ()
+    barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else []
+    if newest is not None and len(items) > newest:
+        barred_rows += _barred_before(items[newest:], catalogue, shelf, now_s, bought_again_after_days)
     in_cart = tuple(cart)
     looked_at = in_cart if page is None else (*in_cart, page)
     bases = looked_at or tuple(row for row, item in zip(rows, bought, strict=True) if item[3] == bought[0][3])
@@ -90,3 +93,14 @@ def situate(
         shelf=shelf,
         warnings=tuple(warnings),
     )
+
+
+def _barred_before(
+    items: Iterable[HistoryItem], catalogue: Catalogue, shelf: Shelf, now_s: float, bought_again_after_days: float
+) -> list[int]:
+    """Rows of the older part of a history that must not be offered; where age settles it, nothing is looked up."""
+    recent = now_s - bought_again_after_days * SECONDS_A_DAY
+    asked = [item for item in items if catalogue.once_only or item[3] > recent]
+    rows = [(row, item[3]) for item in asked if (row := catalogue.row_of.get(item[0])) is not None]
+    kind = shelf.replenishable
+    return [row for row, last in rows if kind[row] == 0 or (kind[row] < 0 and last > recent)]

@@ -25,6 +25,8 @@ CURRENCIES: dict[str, int] = dict.fromkeys(_TWO.split(), 2) | {
 }
 _ALIASES = {"RUR": "RUB"}
 _LIMIT = 10**15
+_FAST = 1e9
+_UNITS = (1, 10, 100, 1_000, 10_000)
 
 
 def normal_currency(code: str) -> str:
@@ -53,6 +55,13 @@ def to_minor(amount: int | float | str | Decimal, currency: str) -> tuple[int, b
     Raises:
         ValueError: not a finite number, or beyond 10**15 minor units.
     """
+    if isinstance(amount, float) and -_FAST < amount < _FAST:
+        # Division of exact integers rounds to the nearest float, as reading the decimal text did: equal means the
+        # text had no more decimals than the currency, and no decimal arithmetic is needed.
+        unit = _UNITS[CURRENCIES[currency]]
+        minor = round(amount * unit)
+        if minor / unit == amount:
+            return minor, False
     try:
         exact = Decimal(repr(amount) if isinstance(amount, float) else amount).scaleb(digits(currency))
         if not exact.is_finite() or abs(exact) > _LIMIT:
