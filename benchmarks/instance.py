@@ -60,6 +60,7 @@ def baseline() -> Iterator[int]:
     """The bare application of ``noop.py`` on granian with the same flags; yields its port."""
     port = driver().free_port()
     command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--factory", "--no-log"]
+    command += ["--http", "1", "--no-ws", "--runtime-threads", "1"]
     command += ["--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--port", str(port), "noop:create"]
     process = subprocess.Popen(command, cwd=ROOT / "benchmarks", env={**os.environ})
     try:

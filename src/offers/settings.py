@@ -134,6 +134,7 @@ def _table() -> tuple[Setting, ...]:
 
 SETTINGS: tuple[Setting, ...] = _table()
 
+_OF_TESTS = PREFIX + "TEST_"
 _YES = {"1", "yes", "true", "on"}
 _NO = {"0", "no", "false", "off", ""}
 _CHOICES: dict[str, frozenset[str]] = {
@@ -177,7 +178,7 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     known = {f.name: f for f in fields(Settings)}
     values: dict[str, Any] = {}
     for key, text in env.items():
-        if not key.startswith(PREFIX):
+        if not key.startswith(PREFIX) or key.startswith(_OF_TESTS):
             continue
         name = key[len(PREFIX) :].lower()
         if name not in known:

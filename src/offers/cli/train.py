@@ -82,7 +82,7 @@ def command(promote: bool, force: bool, reason: str, output: Output) -> None:
     }
     lines = [f"Model {trained.model_id}, trained in {sum(trained.timings.values()):.1f} s"]
     if trained.gate is not None:
-        lines += [f"  {name}: {value:.4g}" for name, value in trained.gate.metrics().items() if _number(value)]
+        lines += [f"  {sentence}" for sentence in trained.gate.sentences()]
     if done.promoted:
         lines.append(f"It is served from now on; before: {done.previous or 'none'}")
     elif done.refused:
@@ -90,7 +90,3 @@ def command(promote: bool, force: bool, reason: str, output: Output) -> None:
     elif done.previous == trained.model_id:
         lines.append("It is the model that is served already: nothing has changed")
     output.result(document, lines)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -94,7 +94,8 @@ def backup(
     place = _target(settings, target)
     draft = place.with_name(f".{place.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.mkdir(mode=0o700)  # it holds histories of people and the signing key
     try:
         manifest = _copy_all(settings, draft, progress)
         document = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
