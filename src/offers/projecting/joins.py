@@ -7,7 +7,8 @@ and never joined. Two customers merge only by an alias. Chains end at one person
 from __future__ import annotations
 
 from offers.domain.event import Event
-from offers.projecting.workspace import CHAIN, DROPPED, Workspace
+from offers.projecting.shelf import DROPPED
+from offers.projecting.workspace import CHAIN, Workspace
 from offers.state.records import BackLinks, Link, Profile
 
 __all__ = ["MAX_CUSTOMERS", "WINDOW_US", "alias", "erase", "seen_with", "sight"]
@@ -118,7 +119,7 @@ def _join(work: Workspace, old: str, new: str, position: int) -> None:
     source, target = work.shelf(old), work.shelf(new)
     entries, dropped = source.lose_all(position)
     for entry in entries:
-        work.set_owner(entry.order_id, new)
+        work.set_owner(entry.order_id, new if target.position < position else target.keeper(entry.order_id))
     if (entries or dropped[0]) and target.position < position:
         for order_id in target.take(entries, dropped, old, position, work.counts_from):
             work.set_owner(order_id, DROPPED)

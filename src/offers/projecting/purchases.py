@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from offers.domain.event import Event
 from offers.projecting.entries import fact_of, order_key
-from offers.projecting.workspace import DROPPED, Workspace
+from offers.projecting.shelf import DROPPED
+from offers.projecting.workspace import Workspace
 
 __all__ = ["apply_order", "unclaimed"]
 
@@ -44,9 +45,10 @@ def apply_order(work: Workspace, position: int, event: Event) -> None:
         entry = previous.lose(order_id, position)
         if holder[0] == "o":
             previous.gone = True
-    work.set_owner(order_id, target)
     if shelf.position >= position:
+        work.set_owner(order_id, shelf.keeper(order_id))
         return  # told before a crash
+    work.set_owner(order_id, target)
     removed: list[str] = []
     if entry is not None and holder is not None:
         removed += shelf.take([entry], (0, 0), holder, position, work.counts_from)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 
 from offers.projecting.history import history_of
-from offers.projecting.shelf import Shelf
+from offers.projecting.shelf import DROPPED, Shelf
 from offers.state.people_store import Part, PeopleStore, PersonWrite
 from offers.state.records import (
     BACK_LINKS,
@@ -35,14 +35,11 @@ from offers.state.records import (
     with_position,
 )
 
-__all__ = ["CHAIN", "DROPPED", "UNCLAIMED_TTL_S", "Workspace"]
+__all__ = ["CHAIN", "UNCLAIMED_TTL_S", "Workspace"]
 
 UNCLAIMED_TTL_S = 60 * 86_400
 """How long the events of an order of nobody (a guest, or a refund before its purchase) wait for a person."""
 
-
-DROPPED = "-"
-"""Owner of an order that no longer fitted into its person's book: what comes about it is passed over."""
 
 CHAIN = 1_000
 """First stage of the links that are removed last."""

@@ -82,13 +82,15 @@ class OrderEntry(msgspec.Struct, array_like=True):
 class OrderBook(msgspec.Struct, array_like=True):
     """A person's latest orders. ``dropped``: older ones that counted and no longer fit, ``dropped_at`` the earliest.
 
-    ``left``: such counts that went to another book: (orders, earliest, position of the event).
+    ``left``: such counts that went to another book: (orders, earliest, position of the event). ``out``: ids of the
+    orders that the last write dropped.
     """
 
     orders: list[OrderEntry] = []
     dropped: int = 0
     dropped_at: int = 0
     left: list[tuple[int, int, int]] = []
+    out: list[str] = []
 
 
 class Profile(msgspec.Struct, array_like=True):

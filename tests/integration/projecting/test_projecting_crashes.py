@@ -69,15 +69,17 @@ def test_a_crash_at_any_write_is_repaired_by_applying_again(
     store = world.FailingStore(client, "torn")
     chance = random.Random(data.draw(st.integers(0, 2**32)))
     projection, at, done = PeopleProjection(store), 0, [0]
+    end = size
     while at < len(events):
         if chance.random() < 0.7:
             store.chance = chance
         try:
-            projection.apply([pair for pair in events[at : at + size] if pair[0] > done[-1]], done.append)
+            projection.apply([pair for pair in events[at:end] if pair[0] > done[-1]], done.append)
         except StateUnavailable:
+            end += chance.choice([0, 0, 1, 5])  # more has come meanwhile
             continue
         store.chance = None
-        at += size
+        at, end = end, end + size
     assert world.state_of(client, "torn") == world.state_of(client, "calm")
     client.close()
 
