@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-__all__ = ["TABLE", "KeyRow", "Keys"]
+__all__ = ["TABLE", "KeyRow", "Keys", "same_part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ TABLE: tuple[KeyRow, ...] = (
     KeyRow("{p:KEY}:l", "string", "Link: where a visitor or an aliased customer belongs", "none", "projecting"),
     KeyRow("{p:KEY}:b", "string", "BackLinks: who belongs to this customer, for erasure", "none", "projecting"),
     KeyRow("{p:KEY}:p", "string", "Profile: consent and attributes", "none", "projecting"),
-    KeyRow("{p:KEY}:s:FIELD", "string", "earlier decision, a cache outside the AOF", "minutes", "deciding"),
-    KeyRow("{p:KEY}:si", "sorted set", "FIELDs of the above by expiry in ms, for erasure", "minutes", "deciding"),
+    KeyRow("{p:KEY}:s:N", "string", "earlier decision, outside the AOF; N = CRC-32 mod 256", "minutes", "deciding"),
     KeyRow("{p:KEY}:f", "hash", "PLACEMENT NUL MESSAGE -> expiry, frozen picks", "90 days", "deciding"),
     KeyRow("{o:N}:who", "hash", "order_id -> person key; N = CRC-32 of order_id mod 16384", "none", "projecting"),
     KeyRow("{cat}:items", "hash", "item_id -> 8 bytes of position, item", "none", "projecting"),
@@ -46,6 +45,12 @@ TABLE: tuple[KeyRow, ...] = (
 )  # fmt: skip
 
 _ORDER_BUCKETS = 16_384
+_SAME = 256
+
+
+def same_part(field: str) -> str:
+    """How the key of the earlier decision under a field ends."""
+    return f"s:{zlib.crc32(field.encode()) % _SAME}"
 
 
 class Keys:
@@ -81,10 +86,16 @@ class Keys:
         return f"{self._person}{person}}}:p"
 
     def same(self, person: str, field: str) -> str:
-        return f"{self._person}{person}}}:s:{field}"
+        """The key of the earlier decision under a field.
 
-    def same_index(self, person: str) -> str:
-        return f"{self._person}{person}}}:si"
+        Few keys a person, so that an erasure can name them all and no index is kept. Two fields rarely share one;
+        then the later decision stands.
+        """
+        return f"{self._person}{person}}}:{same_part(field)}"
+
+    def all_same(self, person: str) -> list[str]:
+        """Every key that :meth:`same` may give for a person."""
+        return [f"{self._person}{person}}}:s:{n}" for n in range(_SAME)]
 
     def frozen(self, person: str) -> str:
         return f"{self._person}{person}}}:f"

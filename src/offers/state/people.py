@@ -12,10 +12,10 @@ from offers.domain.ids import Person
 from offers.errors import StateUnavailable
 from offers.state.breaker import Breaker
 from offers.state.connection import command, translated
-from offers.state.keys import Keys
+from offers.state.keys import Keys, same_part
 from offers.state.reading import reading_from
 from offers.state.records import HISTORY, LINK, PROFILE, HistoryItem, Link, split_position
-from offers.state.remembering import Remembering
+from offers.state.remembering import Remembering, recalled
 
 __all__ = ["People", "PersonView"]
 
@@ -76,12 +76,16 @@ class People:
         self._remembering = Remembering(client, self.keys, self.breaker)
         self._base = prefix + ":{p:"
 
-    def fetch(self, customer_id: str | None, visitor_id: str | None, field: str) -> PersonView:
+    def fetch(
+        self, customer_id: str | None, visitor_id: str | None, field: str, *, timeout: float | None = None
+    ) -> PersonView:
         """Person, history and the earlier decision under ``field``: one round trip unless ids are joined.
 
         A joined visitor or an aliased customer takes one round trip more for each step of the chain; a customer
-        without history whose visitor is nobody else's borrows the visitor's.
+        without history whose visitor is nobody else's borrows the visitor's. ``timeout`` in seconds bounds each
+        round trip below the usual limit; a cluster's client has one limit only.
         """
+        same_key = same_part(field)
         if customer_id:
             person = Person("c", customer_id)
             base = f"{self._base}c:{customer_id}}}:"
@@ -90,18 +94,22 @@ class People:
             base = f"{self._base}v:{visitor_id}}}:"
         else:
             return _NOBODY
-        history, link, same = self._reading.mget((base + "h", base + "l", base + "s:" + field))
+        history, link, same = self._reading.mget((base + "h", base + "l", base + same_key), timeout)
         if link is not None:
             to = LINK.decode(link).to
             if to is not None:
-                person, history, same = self._follow(person, to, field)
+                person, history, same = self._follow(person, to, same_key, timeout)
+        if same is not None:
+            same = recalled(same, field)
         if history is not None:
             return PersonView(person, HISTORY.decode(history).items, same)
         if customer_id and visitor_id:
-            return PersonView(person, self._unclaimed(visitor_id), same)
+            return PersonView(person, self._unclaimed(visitor_id, timeout), same)
         return PersonView(person, _NOTHING, same)
 
-    def _follow(self, person: Person, to: str, field: str) -> tuple[Person, bytes | None, bytes | None]:
+    def _follow(
+        self, person: Person, to: str, same_key: str, timeout: float | None
+    ) -> tuple[Person, bytes | None, bytes | None]:
         """The end of a chain of joins: its person, history and earlier decision."""
         history: bytes | None = None
         same: bytes | None = None
@@ -111,14 +119,14 @@ class People:
                 break
             person = _person(next_)
             base = self.keys.of_person(next_)
-            history, link, same = self._reading.mget((base + "h", base + "l", base + "s:" + field))
+            history, link, same = self._reading.mget((base + "h", base + "l", base + same_key), timeout)
             next_ = LINK.decode(link).to if link is not None else None
         return person, history, same
 
-    def _unclaimed(self, visitor_id: str) -> tuple[HistoryItem, ...]:
+    def _unclaimed(self, visitor_id: str, timeout: float | None) -> tuple[HistoryItem, ...]:
         """A visitor's own history, if the visitor belongs to nobody yet."""
         base = self.keys.of_person("v:" + visitor_id)
-        history, link = self._reading.mget((base + "h", base + "l"))
+        history, link = self._reading.mget((base + "h", base + "l"), timeout)
         if history is None:
             return _NOTHING
         if link is not None:

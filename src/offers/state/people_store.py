@@ -97,10 +97,7 @@ class PeopleStore:
 
     def forget(self, persons: Sequence[str]) -> None:
         """Remove what deciding kept of these persons: frozen picks and earlier decisions."""
-        indexes = self._run([("ZRANGE", self.keys.same_index(person), "0", "-1") for person in persons])
-        for person, fields in zip(persons, indexes, strict=True):
-            names = [self.keys.same(person, name.decode()) for name in fields]
-            self._run([("DEL", self.keys.same_index(person), self.keys.frozen(person), *names)])
+        self._run([("DEL", self.keys.frozen(person), *self.keys.all_same(person)) for person in persons])
 
     def hand_over_frozen(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Letters frozen for the first of each pair of person keys stay as they are for the second."""
