@@ -35,7 +35,7 @@ def _write_shop(folder: Any) -> tuple[Any, Any]:
                     [f"g{g}-{i}", f"Thing {i} of taste {g}", f"{4 + i}.50", f"taste {g}", f"kind {g}-{i}", "USD"]
                 )
     orders = folder / "orders.csv"
-    start = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=67 * 1500)
     with orders.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["order_id", "customer_id", "timestamp", "item_id", "quantity", "price"])
@@ -246,7 +246,9 @@ def test_a_model_promoted_under_load_fails_no_request_and_mixes_no_artifacts(sho
             "event_name": "purchase", "transaction_id": "swap-1", "timestamp": datetime.now(UTC).isoformat(),
             "customer_id": "c1", "currency": "USD", "items": [{"item_id": "g1-1", "quantity": 1, "price": 5.5}],
         })  # fmt: skip
-        time.sleep(2)
+        until = time.monotonic() + 20
+        while _ledger_orders(shop, "swap-1").is_empty() and time.monotonic() < until:
+            time.sleep(0.2)
         shop.cli("train", "--promote")
         promoted = time.monotonic()
         time.sleep(2.5)
@@ -264,6 +266,7 @@ def test_a_model_promoted_under_load_fails_no_request_and_mixes_no_artifacts(sho
 
 def test_the_same_letter_is_the_same_letter(shop: Any) -> None:
     path = "/v1/customers/c3/picks?placement=email&message_id=spring-1&limit=4"
+    newer = "/v1/customers/c3/picks?placement=email&message_id=spring-2&limit=4"
     first_status, first_headers, first = shop.call("GET", path)
     order = {
         "event_name": "purchase", "transaction_id": "letter-1", "timestamp": datetime.now(UTC).isoformat(),
@@ -276,6 +279,7 @@ def test_the_same_letter_is_the_same_letter(shop: Any) -> None:
     assert json.loads(first)["decision_id"] == json.loads(again)["decision_id"]
     assert _ids(json.loads(first)) == _ids(json.loads(again))
     assert shop.call("GET", path, headers={"If-None-Match": first_headers["etag"]})[0] == 304
+    assert "g4-1" not in _ids(shop.json("GET", newer)[1]), "the next letter knows of the purchase"
 
 
 def test_state_made_anew_from_the_ledger_is_the_state_that_was(shop: Any) -> None:
