@@ -32,6 +32,7 @@ __all__ = ["Drained", "Writer", "WriterCounts"]
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 10
+_REOPEN = 100
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Writer:
         self._drained_upto = -1
         self._more = False
         self._marks: dict[str, tuple[int, int, bool]] = {}
+        self._snapshot: DeltaTable | None = None
+        self._passes = 0
 
     def drain(self) -> Drained:
         """One pass, stream then spools; call again while :attr:`Drained.more`.
@@ -188,7 +191,7 @@ class Writer:
         marks = self._tail.marks()
         if not self._anything_new(marks):
             return Drained(trimmed=self._trim(self.counts.position) if self._held else 0)
-        snapshot = self._table.delta()
+        snapshot = self._latest()
         batch = self._read(snapshot)
         self._crash_point("read")
         duplicates = 0
@@ -197,7 +200,7 @@ class Writer:
             if batch.set_aside:
                 _LOG.error("%d entries are no events; they are set aside beside the spool", len(batch.set_aside))
                 keep_aside(self._spool_dir, batch.set_aside, self._clock.now_us())
-            written = without_repeats(batch.rows, snapshot, self._undated)
+            written = without_repeats(batch.rows, snapshot, self._undated, self._table.local)
             duplicates = batch.rows.height - written.height
             write_deltalake(
                 snapshot,
@@ -222,6 +225,7 @@ class Writer:
                 path.unlink(missing_ok=True)
         self._crash_point("trimmed")
         self._marks, self._more, self._started = marks, batch.more, True
+        self._snapshot = snapshot
         return Drained(
             stream=batch.stream,
             spool=batch.rows.height - batch.stream if batch.transactions else 0,
@@ -231,6 +235,19 @@ class Writer:
             version=snapshot.version() if batch.transactions else -1,
             more=batch.more,
         )
+
+    def _latest(self) -> DeltaTable:
+        """A snapshot of now: that of the pass before, with the commits since; a new one after whatever failed.
+
+        Opening reads the log back to its last checkpoint, which is many times the work. A new one now and then
+        gives back what the other has gathered.
+        """
+        kept, self._snapshot = self._snapshot, None
+        self._passes += 1
+        if kept is None or self._passes % _REOPEN == 0:
+            return self._table.delta()
+        kept.update_incremental()
+        return kept
 
     def _anything_new(self, marks: dict[str, tuple[int, int, bool]]) -> bool:
         """Whether a snapshot is worth opening; always at first, and after the lease was taken."""

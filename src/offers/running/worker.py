@@ -44,6 +44,8 @@ _BEAT_S = 2.0
 _AGAIN_S = 1.0
 _CATCH_UP_S = 10.0
 _JOIN_S = 15.0
+_POLITE = 10
+"""Niceness of the writer's thread: at full load requests come first, and the ledger catches up after."""
 
 
 @dataclass
@@ -152,12 +154,25 @@ def _assemble(services: Services) -> Worker:
     return Worker(
         {
             "projector": services.projector.run,
-            "writer": writer.run,
+            "writer": _politely(writer.run),
             "ledger jobs": ledger.run,
             "model jobs": models.run,
             "heartbeat": beat.run,
         }
     )
+
+
+def _politely(run: Callable[[threading.Event], None]) -> Callable[[threading.Event], None]:
+    """The same at a lower priority: of its thread, and of the threads that begin in it."""
+
+    def polite(stop: threading.Event) -> None:
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _POLITE)
+        except OSError:
+            _log.info("the writer keeps its priority: this system gives it no other")
+        run(stop)
+
+    return polite
 
 
 def _finish(worker: Worker, services: Services) -> None:
