@@ -67,15 +67,18 @@ def alias(work: Workspace, position: int, event: Event) -> None:
         if event.visitor_id:
             sight(work, position, event.visitor_id, to, event.occurred_at)
         return
-    old, new = work.end_of(f"c:{event.customer_id}"), work.end_of(f"c:{to}")
-    for person in work.chain(f"c:{event.customer_id}"):
-        link = work.link(person)
-        if link is not None and link.position == position:
-            work.set_back_links(person, BackLinks())  # the last write, which a crash may have left out
+    # As they were when the event was first applied: after a crash, later links may already be there.
+    old, new = (work.end_of(f"c:{name}", before=position) for name in (event.customer_id, to))
+    link = work.link(old)
+    if link is not None and link.position >= position:
+        if link.position == position:
+            work.set_back_links(old, BackLinks())  # the last write, which a crash may have left out
+        return
     if old == new:
         return
-    _join(work, old, new, position)
-    _merge_profiles(work, old, new, position)
+    end = work.end_of(new)
+    _join(work, old, end, position)
+    _merge_profiles(work, old, end, position)
     _belongs(work, new, [old, *work.back_links(old).members])
     work.set_back_links(old, BackLinks())
     work.set_link(old, Link(position, to=new))

@@ -94,7 +94,7 @@ class Shelf:
     def lose_all(self, position: int) -> tuple[list[OrderEntry], tuple[int, int]]:
         """Give everything away by the event at ``position``: the orders, and the count of those that had not fit."""
         if self.position >= position:
-            self.again, self.dirty = True, self.dirty or bool(self.lost or self.left)
+            self._go_again(position)
             counts = [(count, at) for count, at, left_at in self.left if left_at == position]
             return [entry for entry in self.lost if entry.left_at == position], (counts or [(0, 0)])[0]
         entries, dropped = list(self.orders.values()), self.dropped
@@ -139,6 +139,7 @@ class Shelf:
     def erase(self, position: int) -> list[str]:
         """Forget everything, by the event at ``position``; returns the ids of the orders."""
         if self.position >= position:
+            self._go_again(position)
             return []
         forgotten = list(self.orders)
         self.orders, self.dropped, self.lines = {}, (0, 0), 0
@@ -151,6 +152,12 @@ class Shelf:
         entry.left_at = position
         self.lines -= _size(entry)
         self.lost.append(entry)
+
+    def _go_again(self, position: int) -> None:
+        """The event by which all went is applied again: finish what the crash left undone."""
+        self.again = True
+        self.gone = self.gone or (self.position == position and not self.orders)
+        self.dirty = self.dirty or self.gone or bool(self.lost or self.left)
 
     def _move_on(self, position: int) -> None:
         """An event that the stored book does not hold: unless it follows a crash, what went before is all written."""

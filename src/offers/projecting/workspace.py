@@ -2,10 +2,10 @@
 
 What a crash between two writes leaves behind is repaired by applying the same events again, because
 
-1. what persons *have* is written first: order books (still with what they are about to lose), profiles, and who
+1. what persons *have* is written first: order books (still with what they lost, marked as such), profiles, and who
    belongs to them;
-2. then the books of those who lost an order to somebody else, without it;
-3. then whose each order is;
+2. then whose each order is;
+3. then the books of those who lost an order to somebody else, without it;
 4. then links, together with the emptied book and profile of who was joined to somebody;
 5. then, stage by stage, the links of those who belonged to an erased person, the farthest first;
 6. then who no longer belongs to a person;
@@ -202,18 +202,18 @@ class Workspace:
         without: list[PersonWrite] = []
         joined: dict[str, PersonWrite] = {}
         for shelf in shelves:
-            if shelf.gone and not shelf.orders:
-                write = PersonWrite(shelf.person, shelf.position, {"o": None, "h": None})
-                if shelf.person[0] == "o":
-                    without.append(write)
-                else:
-                    joined[shelf.person] = write
+            removed = shelf.gone and not shelf.orders
+            removal = PersonWrite(shelf.person, shelf.position, {"o": None, "h": None})
+            waited = shelf.person[0] == "o"
+            if not removed or shelf.lost or shelf.left:
+                have[shelf.person] = _books(shelf, with_lost=True)
+            if removed and waited:
+                without.append(removal)
                 continue
-            have[shelf.person] = _books(shelf, with_lost=True)
-            if shelf.gone:
-                joined[shelf.person] = _books(shelf, with_lost=False)
-            elif shelf.lost or shelf.left:
+            if shelf.lost or shelf.left:
                 without.append(_books(shelf, with_lost=False))
+            if removed:
+                joined[shelf.person] = removal
         for person in self._dirty_profiles:
             profile = self._profiles[person]
             if profile is None:
@@ -240,7 +240,7 @@ class Workspace:
         steps = [list(have.values()), without, list(joined.values())]
         steps += [writes for stage, writes in removals.items() if stage < CHAIN]
         steps += [list(fewer.values()), *(writes for stage, writes in removals.items() if stage >= CHAIN)]
-        self._store.write(steps, owners, 2)
+        self._store.write(steps, owners, 1)
         if self._forgotten:
             self._store.forget(list(self._forgotten))
 

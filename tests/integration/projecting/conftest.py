@@ -37,7 +37,12 @@ def state_of(client: Any, prefix: str) -> dict[str, Any]:
             if text[-1] == "b":
                 value.members.sort()
             if text[-1] == "o":
-                value[1].orders.sort(key=lambda entry: entry.order_id)
+                # What was left or dropped is only there for the next reader, to finish what a crash cut short.
+                value[1].orders = sorted((e for e in value[1].orders if not e.left_at), key=lambda e: e.order_id)
+                value[1].left.clear()
+                value[1].out.clear()
+                if "{p:o:" in text and not value[1].orders:
+                    continue
             found[text[len(prefix) :]] = value
         elif text.endswith(":who"):
             found[text[len(prefix) :]] = client.hgetall(name)
