@@ -200,6 +200,12 @@ def test_a_bad_event_is_refused_and_its_neighbours_are_kept(
     assert (second["verdict"], second["code"], second["pointer"]) == ("refused", code, "/1" + pointer)
 
 
+def test_an_event_sent_alone_that_is_refused_is_a_problem(api: Any, problem: Any) -> None:
+    alone = {"event_name": "view_item", "customer_id": "c-1", "timestamp": "2026-03-02T12:00:00"}
+    told = problem(api.call("POST", "/v1/events", alone), "invalid_request", {"/timestamp"})
+    assert "+03:00" in told["errors"][0]["detail"], "the remedy is named"
+
+
 def test_refused_events_are_set_aside(api: Any) -> None:
     api.call("POST", "/v1/events", {"event_name": "purchase", "mark": "set-aside"})
     folder = api.services.settings.data_dir / "refused"

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from offers.errors import OffersError
+from offers.errors import InvalidInput, OffersError
 from offers.intake.events import Parsed, read_events
 from offers.ledger.accept import Verdict
 from offers.web.answers import EventsAnswer
@@ -38,7 +38,8 @@ EVENTS = Operation(
     about=(
         "One event, a list of up to 1,000, or a GA4 dataLayer push. `accepted`; `duplicate` (the same again); "
         "`conflict` (same id, other body: the first stays); `stored_unused` (unknown name, kept); `refused` with code "
-        "and pointer. Refused events are kept for 30 days in a file of their own. After a 503 send all of it again: "
+        "and pointer; sent alone, a refused event gets a problem document. Refused events are kept for 30 days in a "
+        "file of their own. After a 503 send all of it again: "
         "repeats are recognised."
     ),
     scope="events",
@@ -84,6 +85,9 @@ def _events(web: Web) -> Response:
     counts = Counter(str(a["verdict"]) for a in answers)
     for name, n in counts.items():
         web.metrics.event(name, n)
+    if not isinstance(body, list) and parsed[0].faults:
+        # Nobody else is in the body: the refusal is the answer. It was kept all the same.
+        raise InvalidInput("The event was refused", parsed[0].faults)
     return json_response({"events": answers, "counts": counts}, 202)
 
 
