@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from deltalake import DeltaTable, PostCommitHookProperties, WriterProperties
+from deltalake import ColumnProperties, DeltaTable, PostCommitHookProperties, WriterProperties
 from deltalake.exceptions import CommitFailedError
 
 from offers.errors import Busy
 from offers.ledger.table import RETENTION_HOURS, LedgerTable
 
-__all__ = ["no_hooks", "parquet", "secured", "vacuum"]
+__all__ = ["no_hooks", "parquet", "passing", "secured", "vacuum"]
 
 _ATTEMPTS = 10
 Result = TypeVar("Result")
@@ -25,6 +25,12 @@ def no_hooks() -> PostCommitHookProperties:
 def parquet() -> WriterProperties:
     """How data files are written."""
     return WriterProperties(compression="ZSTD", compression_level=3)
+
+
+def passing() -> WriterProperties:
+    """How the writer's small files are written, which a compaction soon joins: with little work."""
+    unlike = {name: ColumnProperties(dictionary_enabled=False) for name in ("event_id", "params")}
+    return WriterProperties(compression="ZSTD", compression_level=1, column_properties=unlike)
 
 
 def secured(table: LedgerTable, change: Callable[[DeltaTable], Result]) -> tuple[Result, int]:

@@ -79,8 +79,9 @@ def sync_table(root: Path, after: int, upto: int) -> int:
     return len(data) + len(entries)
 
 
-def sync_checkpoint(root: Path) -> None:
-    """fsync the checkpoints of the local table at ``root``: before the log entries they stand for are cut."""
+def sync_checkpoint(root: Path, version: int | None = None) -> None:
+    """fsync the checkpoints of the local table at ``root``, or that of a version: before the log entries they stand
+    for are cut."""
     log = root / "_delta_log"
-    sync_files(log.glob("*.checkpoint*.parquet"), root)
+    sync_files(log.glob("*.checkpoint*.parquet" if version is None else f"{version:020d}.checkpoint*.parquet"), root)
     sync_files([log / "_last_checkpoint"], root)

@@ -21,8 +21,9 @@ from offers.clock import Clock
 from offers.errors import Busy, Conflict, OffersError, StateUnavailable
 from offers.ledger.accept import EventStream
 from offers.ledger.aside import keep_aside, rows_of
-from offers.ledger.changes import no_hooks, parquet
+from offers.ledger.changes import no_hooks, passing
 from offers.ledger.dedupe import without_repeats
+from offers.ledger.durable import sync_checkpoint
 from offers.ledger.lease import Lease
 from offers.ledger.table import LedgerTable, stream_app
 from offers.ledger.tail import SlotRead, SpoolTail
@@ -32,7 +33,8 @@ __all__ = ["Drained", "Writer", "WriterCounts"]
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 10
-_REOPEN = 100
+_CHECKPOINT = 32
+"""Commits after which the writer makes a checkpoint: each one since makes every pass 0.25 ms longer."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Writer:
         self._more = False
         self._marks: dict[str, tuple[int, int, bool]] = {}
         self._snapshot: DeltaTable | None = None
-        self._passes = 0
+        self._since_checkpoint = _CHECKPOINT  # nobody knows of the process before
 
     def drain(self) -> Drained:
         """One pass, stream then spools; call again while :attr:`Drained.more`.
@@ -206,7 +208,7 @@ class Writer:
                 snapshot,
                 written,
                 mode="append",
-                writer_properties=parquet(),
+                writer_properties=passing(),
                 commit_properties=CommitProperties(app_transactions=batch.transactions),
                 post_commithook_properties=no_hooks(),
             )
@@ -226,6 +228,8 @@ class Writer:
         self._crash_point("trimmed")
         self._marks, self._more, self._started = marks, batch.more, True
         self._snapshot = snapshot
+        if batch.transactions:
+            self._checkpoint(snapshot)
         return Drained(
             stream=batch.stream,
             spool=batch.rows.height - batch.stream if batch.transactions else 0,
@@ -239,15 +243,27 @@ class Writer:
     def _latest(self) -> DeltaTable:
         """A snapshot of now: that of the pass before, with the commits since; a new one after whatever failed.
 
-        Opening reads the log back to its last checkpoint, which is many times the work. A new one now and then
-        gives back what the other has gathered.
+        Opening reads the log back to its last checkpoint, which is many times the work.
         """
         kept, self._snapshot = self._snapshot, None
-        self._passes += 1
-        if kept is None or self._passes % _REOPEN == 0:
+        if kept is None:
             return self._table.delta()
         kept.update_incremental()
         return kept
+
+    def _checkpoint(self, snapshot: DeltaTable) -> None:
+        """Now and then, one that the next passes begin at; without it they are only slower."""
+        self._since_checkpoint += 1
+        if self._since_checkpoint < _CHECKPOINT or snapshot.version() < _CHECKPOINT:
+            return
+        self._since_checkpoint = 0
+        self._snapshot = None
+        try:
+            snapshot.create_checkpoint()
+            if self._table.local is not None:
+                sync_checkpoint(self._table.local, snapshot.version())
+        except (DeltaError, OSError):
+            _LOG.warning("no checkpoint could be made; trying again later", exc_info=True)
 
     def _anything_new(self, marks: dict[str, tuple[int, int, bool]]) -> bool:
         """Whether a snapshot is worth opening; always at first, and after the lease was taken."""

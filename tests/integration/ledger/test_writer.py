@@ -16,6 +16,7 @@ from offers.domain.event import Event
 from offers.errors import OffersError
 from offers.ledger import codec, maintenance
 from offers.ledger.lease import Lease
+from offers.ledger.scan import events
 from offers.ledger.table import stream_app
 from offers.ledger.writer import Writer
 
@@ -347,3 +348,46 @@ def test_a_server_that_dies_under_the_writer_is_waited_for(ledger: Any) -> None:
     thread.join(30)
     assert not thread.is_alive()
     assert ledger.ids() == ["a"]
+
+
+def test_a_decision_told_again_is_found_among_files_of_its_time(ledger: Any) -> None:
+    """Lines that are read once more under another name, as after the spool's own name was lost."""
+    lines = [codec.dump(Event(f"d{n}", "decision", NOW + n * 60_000_000, NOW + n * 60_000_000)) for n in range(6)]
+    spool = ledger.spool()
+    writer = ledger.writer()
+    for line in lines[:4]:
+        spool.append(line)
+        assert writer.drain().spool == 1
+    other = ledger.spool()
+    for line in [lines[0], lines[3], lines[3], lines[4]]:
+        other.append(line)
+    drained = writer.drain()
+    assert (drained.spool, drained.duplicates) == (4, 3)
+    for line in lines:
+        other.append(line)
+    drained = ledger.writer().drain()
+    assert drained.duplicates == 5
+    found = events(ledger.table).select("event_id").collect()["event_id"]
+    assert sorted(found) == [f"d{n}" for n in range(6)]
+
+
+def test_the_writer_goes_on_from_checkpoints_of_its_own(ledger: Any) -> None:
+    spool = ledger.spool()
+    writer = ledger.writer()
+    for n in range(70):
+        spool.append(decision(f"d{n}"))
+        assert writer.drain().spool == 1
+    made = sorted((ledger.table.local / "_delta_log").glob("*.checkpoint.parquet"))
+    assert len(made) == 2
+    assert ledger.table.rows() == 70
+    assert ledger.writer().drain_all() == 0
+
+
+def test_a_commit_beside_the_writer_is_seen_by_its_next_pass(ledger: Any) -> None:
+    spool = ledger.spool()
+    first, second = ledger.writer(), ledger.writer()
+    for n in range(6):
+        spool.append(decision(f"d{n}"))
+        assert (first if n % 2 else second).drain().spool == 1
+    assert (first.drain().spool, second.drain().spool) == (0, 0)
+    assert ledger.table.rows() == 6
