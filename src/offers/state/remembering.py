@@ -53,7 +53,7 @@ class Remembering:
     decides anew. The thread starts with the first decision, so a process may fork before.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, breaker: Breaker, limit: int = 20_000, pause: float = 0.01):
+    def __init__(self, client: redis.Redis, keys: Keys, breaker: Breaker, limit: int = 20_000, pause: float = 0.03):
         self.dropped = 0
         self._client = client
         self._keys = keys
