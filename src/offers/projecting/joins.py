@@ -89,10 +89,11 @@ def erase(work: Workspace, position: int, event: Event) -> None:
     person = event.person
     if person is None:
         raise ValueError("an erasure names nobody")
-    chain = work.chain(person.key)
+    # Never along a link that came later: whoever the person became since is not erased.
+    chain = work.chain(person.key, before=position)
     end = chain[-1]
     later: list[str] = []  # after a crash: what was joined anew since
-    known = {member: work.chain(member) for member in [*chain, *work.back_links(end).members]}
+    known = {member: work.chain(member, before=position) for member in [*chain, *work.back_links(end).members]}
     for member, path in known.items():
         link = work.link(member)
         if link is not None and link.position > position:
@@ -122,7 +123,9 @@ def _join(work: Workspace, old: str, new: str, position: int) -> None:
     source, target = work.shelf(old), work.shelf(new)
     entries, dropped = source.lose_all(position)
     for entry in entries:
-        work.set_owner(entry.order_id, new if target.position < position else target.keeper(entry.order_id))
+        keeper = new if target.position < position else target.keeper(entry.order_id)
+        if keeper is not None:
+            work.set_owner(entry.order_id, keeper)
     if (entries or dropped[0]) and target.position < position:
         for order_id in target.take(entries, dropped, old, position, work.counts_from):
             work.set_owner(order_id, DROPPED)

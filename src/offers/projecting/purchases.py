@@ -46,7 +46,8 @@ def apply_order(work: Workspace, position: int, event: Event) -> None:
         if holder[0] == "o":
             previous.gone = True
     if shelf.position >= position:
-        work.set_owner(order_id, shelf.keeper(order_id))
+        if (keeper := shelf.keeper(order_id)) is not None:
+            work.set_owner(order_id, keeper)
         return  # told before a crash
     work.set_owner(order_id, target)
     removed: list[str] = []

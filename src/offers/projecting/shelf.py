@@ -63,10 +63,15 @@ class Shelf:
             return OrderBook(orders + self.lost, *self.dropped, self.left, list(self.out))
         return OrderBook(orders, *self.dropped, [], list(self.out))
 
-    def keeper(self, order_id: str) -> str:
-        """After a crash, who is told about the order by now: this person, or :data:`DROPPED`."""
+    def keeper(self, order_id: str) -> str | None:
+        """After a crash, who is told about the order by now: this person, :data:`DROPPED`, or None.
+
+        None: it is long with somebody else, and known to be, or the book would still have it marked.
+        """
         self.again = True
-        return DROPPED if order_id in self.out and order_id not in self.orders else self.person
+        if order_id in self.orders or any(entry.order_id == order_id for entry in self.lost):
+            return self.person
+        return DROPPED if order_id in self.out else None
 
     def tell(self, order_id: str, fact: Fact, counts_from: str) -> list[str]:
         """Add a fact and work out its order anew; returns the ids of orders that no longer fit."""
