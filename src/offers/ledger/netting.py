@@ -102,8 +102,8 @@ def _refund_lines(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _net_of_refunds(standing: pl.LazyFrame, refunds: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per line that is left, with its part of the order's revenue."""
+def _net_of_refunds(standing: pl.LazyFrame, refunds: pl.LazyFrame | None) -> pl.LazyFrame:
+    """One row per line that is left, with its part of the order's revenue. ``refunds`` None: none touches them."""
     field = pl.col("line").struct.field
 
     def along(expr: pl.Expr, *keys: str) -> pl.Expr:
@@ -119,10 +119,12 @@ def _net_of_refunds(standing: pl.LazyFrame, refunds: pl.LazyFrame) -> pl.LazyFra
         )
         .drop("line")
         .filter(pl.col("bought") > 0)
-        .join(refunds.select("order", "item_id", "back"), on=["order", "item_id"], how="left")
     )
-    before = along(pl.col("bought").cum_sum(), "order", "item_id") - pl.col("bought")
-    taken = (pl.col("back").fill_null(0.0) - before).clip(0.0, pl.col("bought"))
+    taken: pl.Expr = pl.lit(0.0)
+    if refunds is not None:
+        lines = lines.join(refunds.select("order", "item_id", "back"), on=["order", "item_id"], how="left")
+        before = along(pl.col("bought").cum_sum(), "order", "item_id") - pl.col("bought")
+        taken = (pl.col("back").fill_null(0.0) - before).clip(0.0, pl.col("bought"))
     unit = pl.when("priced").then(pl.col("price").fill_null(0)).otherwise(1).cast(pl.Float64)
     return (
         lines.with_columns(
@@ -146,6 +148,7 @@ def _net_of_refunds(standing: pl.LazyFrame, refunds: pl.LazyFrame) -> pl.LazyFra
         )
         .with_columns(revenue=pl.col("upto") - along(pl.col("upto").shift(1).fill_null(0), "order"))
         .filter(pl.col("quantity") > 0)
+        .drop("back", strict=False)
     )
 
 
@@ -195,13 +198,29 @@ def lines_left(events: pl.LazyFrame, aliases: pl.LazyFrame, counts_from: str) ->
     """Lines that are left of all orders.
 
     ``events``: rows of kind ``order``; ``aliases``: ``alias`` -> ``aliased_to``, person keys, chains resolved.
+    Refunds are few and are read at once, so that the frame of a shop without them (or without refunds of unknown
+    orders) does no work for their sake.
     """
     told = _prepared(events, aliases)
-    refunds = _refund_lines(told)
+    standing = _standing(told, counts_from)
+    refunds = _refund_lines(told).collect()
+    if refunds.is_empty():
+        return _named(_net_of_refunds(standing, None))
     known = told.filter(pl.col("event_name") == "purchase").select("order").unique()
-    orphans = refunds.join(known, on="order", how="anti").drop_nulls("person")
-    lines = _net_of_refunds(_standing(told, counts_from), refunds)
-    return _take_back(lines, orphans).select(
+    orphans = refunds.lazy().join(known, on="order", how="anti").drop_nulls("person").collect()
+    # The orders that nobody refunded need no running sums over their lines unless revenue is asked for.
+    refunded = refunds.lazy().select("order").unique()
+    lines = pl.concat(
+        [
+            _net_of_refunds(standing.join(refunded, on="order", how="semi"), refunds.lazy()),
+            _net_of_refunds(standing.join(refunded, on="order", how="anti"), None),
+        ]
+    )
+    return _named(lines if orphans.is_empty() else _take_back(lines, orphans.lazy()))
+
+
+def _named(lines: pl.LazyFrame) -> pl.LazyFrame:
+    return lines.select(
         order_id="order",
         person="person",
         customer_id="customer_id",
