@@ -14,7 +14,8 @@ import sys
 from functools import partial
 from typing import Any
 
-from offers.running.logs import configure, granian_logging
+from offers.logs import configure
+from offers.running.logs import granian_logging
 from offers.settings import Settings, read_settings
 from offers.state.leash import follow_parent
 

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 from offers.errors import OffersError, StateUnavailable
+from offers.logs import configure
 from offers.running.api import DEFAULT_TARGET, GRACE_S
 from offers.running.child import Backoff, Child, children_of
 from offers.running.environment import api_environment, child_environment, metrics_dir
 from offers.running.firstkey import FirstKey
 from offers.running.housekeeping import DiskGuard, check_port, clear_metrics, forget_dead_gauges
-from offers.running.logs import configure
 from offers.settings import Settings
 from offers.state.connection import check_server, connect
 from offers.state.instance import InstanceLock

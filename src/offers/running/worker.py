@@ -20,11 +20,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from offers.errors import Busy, OffersError, StateUnavailable
+from offers.logs import configure
 from offers.running.counters import WorkerCounters
 from offers.running.draining import make_writer
 from offers.running.jobs import ledger_jobs, model_jobs
 from offers.running.journal import Journal
-from offers.running.logs import configure
 from offers.running.scheduler import Scheduler
 from offers.running.session import open_server
 from offers.settings import Settings, read_settings

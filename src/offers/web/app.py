@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Flask, Response, g, request
 
 from offers.errors import OffersError, StateUnavailable
+from offers.logs import configure
 from offers.settings import read_settings
-from offers.web import logs
 from offers.web.context import Web
 from offers.web.edge import REQUEST_ID, ROUTE, Edge
+from offers.web.logs import LOGGER
 from offers.web.operation import Operation, Route
 from offers.web.problems import designed, render
 from offers.web.reach import ensure_reachable, found_away
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app", "from_environment"]
 
-_log = logging.getLogger(logs.LOGGER)
+_log = logging.getLogger(LOGGER)
 #: Ids may hold slashes; placements and hashes do not.
 _CONVERTERS = {"customer_id": "path:", "item_id": "path:"}
 #: Operations that have an answer without the online store.
@@ -98,7 +99,7 @@ def from_environment() -> Flask:
     from offers.wiring import build
 
     settings = read_settings(os.environ)
-    logs.configure(settings.log_level)
+    configure(settings.log_level)
     services = build(settings, role="api", redis_url=settings.redis_url)
     services.start_following()
     return create_app(services)

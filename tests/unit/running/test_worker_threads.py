@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from offers.errors import InvalidInput, OffersError, StateUnavailable
+from offers.logs import JsonLines
 from offers.running.counters import WorkerCounters
 from offers.running.forgotten import merge, read_forgotten, remember_forgotten
-from offers.running.logs import JsonLines
 from offers.running.worker import Worker
 
 

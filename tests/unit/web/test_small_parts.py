@@ -23,10 +23,11 @@ from offers.errors import (
     StateUnavailable,
     Unauthorized,
 )
+from offers.logs import JsonLines
 from offers.web.auth import Access, hash_of, new_key
 from offers.web.dead_letters import DeadLetters
 from offers.web.limits import Limits
-from offers.web.logs import JsonLines, request_id_of
+from offers.web.logs import request_id_of
 from offers.web.problems import designed, nearest, pointer, render
 
 
