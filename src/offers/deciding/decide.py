@@ -37,6 +37,11 @@ _log = logging.getLogger(__name__)
 NEWEST_AT_CHECKOUT = 64
 """Items of a history that become taste where a customer waits: the older ones move the ranking little."""
 
+_FOR_DECIDING_S = 0.005
+"""Of the deadline, kept for deciding while the history is waited for."""
+
+_LEAST_WAIT_S = 0.001
+
 _KEPT_WITH: dict[str | None, str] = {None: "", "no_model": "no_model", "history_unavailable": "history_unavailable"}
 """Fallbacks under which a decision is remembered; it is answered again only while that is still the case."""
 
@@ -199,7 +204,8 @@ class Decider:
             course.view = course.known
             return
         try:
-            course.view = self._people.fetch(request.customer_id, request.visitor_id, same)
+            left = max(course.until - self._clock.monotonic() - _FOR_DECIDING_S, _LEAST_WAIT_S)
+            course.view = self._people.fetch(request.customer_id, request.visitor_id, same, timeout=left)
         except StateUnavailable:
             course.steps_down.add("history_unavailable")
         except Exception:  # noqa: BLE001 - history is worth an answer, not a failure
@@ -232,7 +238,8 @@ class Decider:
         if earlier.fallback is not None:
             course.steps_down.add(earlier.fallback)
         try:
-            situation = self._situate(course)
+            # What was bought since does not change a letter: opened again, it shows what it showed.
+            situation = self._situate(course, bars=course.message_id is None)
             gate = gate_of(course.request, situation, course.serving, self._catalogue, course.limit)
             offers, dropped = what_stands(earlier.offers, situation, self._catalogue, gate)
             if course.request.explain:
@@ -269,7 +276,7 @@ class Decider:
             choice = replace(choice, offers=())
         return self._decision(course, decision_id, choice), situation
 
-    def _situate(self, course: Course) -> Situation:
+    def _situate(self, course: Course, *, bars: bool = True) -> Situation:
         return situate(
             course.request,
             course.view,
@@ -279,6 +286,7 @@ class Decider:
             self._settings.bought_again_after_days,
             course.shown,
             None if course.exact or "repeat" in (course.request.relations or ()) else NEWEST_AT_CHECKOUT,
+            bars,
         )
 
     def _choose(self, course: Course, situation: Situation, decision_id: str) -> Choice:

@@ -33,7 +33,9 @@ class PersonView(Protocol):
 class People(Protocol):
     """Histories, remembered decisions and frozen picks. Every call may raise StateUnavailable."""
 
-    def fetch(self, customer_id: str | None, visitor_id: str | None, field: str) -> PersonView: ...
+    def fetch(
+        self, customer_id: str | None, visitor_id: str | None, field: str, *, timeout: float | None = None
+    ) -> PersonView: ...
 
     def remember(self, person_key: str, field: str, blob: bytes, ttl_s: int) -> None: ...
 

@@ -52,10 +52,12 @@ def situate(
     bought_again_after_days: float,
     shown: Iterable[int],
     newest: int | None = None,
+    bars: bool = True,
 ) -> Situation:
     """Translate ids to rows; ``view`` None when the history could not be had. ``shown``: rows of the same page.
 
-    ``newest``: how much of the history becomes taste (None: all of it); all of it says what must not be offered.
+    ``newest``: how much of the history becomes taste (None: all of it); all of it says what must not be offered,
+    unless ``bars`` is false.
     """
     row_of = catalogue.row_of
     items = view.items if view is not None else ()
@@ -77,7 +79,9 @@ def situate(
     now_s = now_us / 1e6
     history = History.of(rows, [item[1] for item in bought], [(now_s - item[3]) / SECONDS_A_DAY for item in bought])
     barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else []
-    if newest is not None and len(items) > newest:
+    if not bars:
+        barred_rows = []
+    elif newest is not None and len(items) > newest:
         barred_rows += _barred_before(items[newest:], catalogue, shelf, now_s, bought_again_after_days)
     in_cart = tuple(cart)
     looked_at = in_cart if page is None else (*in_cart, page)

@@ -117,7 +117,9 @@ class HeldPeople:
     slow: float = 0.0
     fetched: int = 0
 
-    def fetch(self, customer_id: str | None, visitor_id: str | None, field: str) -> View:
+    def fetch(
+        self, customer_id: str | None, visitor_id: str | None, field: str, *, timeout: float | None = None
+    ) -> View:
         self.fetched += 1
         self.clock.advance(self.slow)
         self._answer()

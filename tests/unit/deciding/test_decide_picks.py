@@ -37,6 +37,14 @@ def test_a_letter_stays_what_it_was(reader: Any) -> None:
     assert reader.spool.events[0].params["message_id"] == "m1"
 
 
+def test_what_is_bought_from_a_letter_stays_in_it_and_leaves_the_next(reader: Any) -> None:
+    first = [o.item_id for o in reader.decider.picks(LETTER).decision.offers]
+    reader.bought(LETTER.person.id, (first[0], 1, 0))
+    assert [o.item_id for o in reader.decider.picks(LETTER).decision.offers] == first
+    following = reader.decider.picks(replace(LETTER, message_id="the-next"))
+    assert first[0] not in [o.item_id for o in following.decision.offers]
+
+
 def test_another_letter_or_placement_is_decided_for_itself(reader: Any) -> None:
     answers = [LETTER, replace(LETTER, message_id="m2"), replace(LETTER, placement="email-2")]
     assert len({reader.decider.picks(a).decision.decision_id for a in answers}) == 3
