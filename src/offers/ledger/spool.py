@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from offers.errors import Busy
@@ -128,7 +129,7 @@ class Spool:
             self._fd = -1
 
     def _next_file(self) -> None:
-        sizes = {n: path.stat().st_size for path in self.slot.iterdir() if (n := file_number(path)) is not None}
+        sizes = self._sizes()
         if sum(sizes.values()) > self._max_backlog:
             raise Busy("the ledger writer lags behind: no more decisions are kept")
         # The number only rises, also when all files are gone and the clock was set back: the writer remembers the
@@ -143,6 +144,16 @@ class Spool:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._size = fresh, 0
+
+    def _sizes(self) -> dict[int, int]:
+        """Bytes by file number; a file that the writer has just finished with may go while we look."""
+        sizes: dict[int, int] = {}
+        for path in self.slot.iterdir():
+            number = file_number(path)
+            if number is not None:
+                with suppress(FileNotFoundError):
+                    sizes[number] = path.stat().st_size
+        return sizes
 
     def close(self) -> None:
         """Give the slot back; what was written stays for the writer."""

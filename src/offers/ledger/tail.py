@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +53,12 @@ class SpoolTail:
 
     def backlog(self) -> int:
         """Bytes in spool files, committed ones included: at rest, 0 or the size of the files still open."""
-        return sum(file_path(slot, n).stat().st_size for slot in self._slots() for n in self._files(slot))
+        total = 0
+        for slot in self._slots():
+            for n in self._files(slot):
+                with suppress(FileNotFoundError):  # another process finished with it meanwhile
+                    total += file_path(slot, n).stat().st_size
+        return total
 
     def marks(self) -> dict[str, tuple[int, int, bool]]:
         """Newest file, its size and whether its writer lives, per slot: unchanged marks mean nothing is new."""

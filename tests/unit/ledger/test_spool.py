@@ -228,3 +228,23 @@ def test_no_directory_is_nothing_to_read(tmp_path: Path) -> None:
     assert tail.read(nothing) == ([], False)
     assert tail.marks() == {}
     assert tail.backlog() == 0
+
+
+def test_a_file_that_the_writer_deletes_meanwhile_costs_no_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Spool(tmp_path, max_file_bytes=1)
+    first.append(b"{}")
+    (old,) = first.slot.glob("*.jsonl")
+    listed = type(old).iterdir
+
+    def deleted_after_listing(folder: Path) -> list[Path]:
+        found = list(listed(folder))
+        old.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(type(old), "iterdir", deleted_after_listing)
+    first.append(b"{}")
+    monkeypatch.undo()
+    assert [p.read_bytes() for p in first.slot.glob("*.jsonl")] == [b"{}\n"]
+    first.close()
