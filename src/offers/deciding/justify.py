@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,10 +18,11 @@ __all__ = ["justify", "price_difference"]
 
 def price_difference(row: int, base: int, situation: Situation) -> int | None:
     """By how many minor units a row costs more than what is paid for ``base``; None when that is not known."""
+    price_of: Callable[[int], int] = situation.shelf.price.item
     for line, paid in zip(situation.cart, situation.paid, strict=True):
         if line == base:
-            return int(situation.shelf.price[row]) - paid if paid > 0 else None
-    return int(situation.shelf.price[row]) - int(situation.shelf.price[base])
+            return price_of(row) - paid if paid > 0 else None
+    return price_of(row) - price_of(base)
 
 
 def justify(
@@ -62,8 +63,9 @@ def _together(
     facts: dict[str, float] = {}
     if sources:
         strongest = view.index_of(bases[0])
-        pair = int(view.co_indptr[strongest]) + sources[0][1]
-        facts = {"together": float(view.co_together[pair]), "baskets": float(view.item_baskets[strongest])}
+        pair = view.co_indptr.item(strongest) + sources[0][1]
+        together, baskets = view.co_together.item(pair), view.item_baskets.item(strongest)
+        facts = {"together": float(together), "baskets": float(baskets)}
     return Reason("bought_together", tuple(item_ids[base] for base in bases), facts)
 
 
@@ -80,7 +82,7 @@ def _personal(
         return {}
     indexes = serving.view.indexes_of(np.array(rows, np.int64))
     because = found.taste.because(serving.view.factors.take(indexes, axis=0))
-    before = set(bought.tolist())
+    before: list[int] = bought.tolist()
     reasons: dict[int, Reason] = {}
     for row, base in zip(rows, because, strict=True):
         if row in before:

@@ -51,13 +51,13 @@ class ModelView:
 
     def index_of(self, row: int) -> int:
         """The model's index of a catalogue row, or -1."""
-        return int(self.to_index[row]) if row < len(self.to_index) else -1
+        return self.to_index.item(row) if row < len(self.to_index) else -1
 
     def similar_to(self, index: int, most: int) -> Ints:
         """Indexes of the items most like this one, best first, at most ``most``; none for the index -1."""
         if index < 0:
             return self.similar_indices[:0]
-        start, stop = int(self.similar_indptr[index]), int(self.similar_indptr[index + 1])
+        start, stop = self.similar_indptr.item(index), self.similar_indptr.item(index + 1)
         return self.similar_indices[start : min(stop, start + most)]
 
     def indexes_of(self, rows: Ints) -> Ints:
@@ -68,7 +68,7 @@ class ModelView:
             inside = rows < known
             found[inside] = self.to_index[rows[inside]]
             return found
-        return self.to_index[rows]
+        return self.to_index.take(rows)
 
 
 @dataclass(frozen=True, slots=True)

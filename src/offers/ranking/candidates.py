@@ -42,7 +42,7 @@ class Candidates:
     def ranked(cls, rows: Ints, scores: Floats, k: int) -> Candidates:
         """The best ``k``; equal scores keep the order they came in."""
         places = best(scores, k)
-        return cls(rows[places], scores[places])
+        return cls(rows.take(places), scores.take(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,16 @@ class Neighbours:
         if len(self.targets) == 0:
             return self.targets, self.scores
         order = self.targets.argsort(kind="stable")
-        targets = self.targets[order]
+        targets = self.targets.take(order)
         starts = _first_of_each(targets).nonzero()[0]
-        return targets[starts], np.add.reduceat(self.scores[order], starts)
+        return targets.take(starts), np.add.reduceat(self.scores.take(order), starts)
 
     def sources_of(self, target: int) -> list[tuple[int, int]]:
         """The items that have this neighbour, the strongest first: their place, and its rank among their neighbours."""
-        at = (self.targets == target).nonzero()[0]
-        if len(at) > 1:
-            at = at[(-self.scores[at]).argsort(kind="stable")]
+        at: list[int] = (self.targets == target).nonzero()[0].tolist()
+        at.sort(key=self.scores.item, reverse=True)
         found: list[tuple[int, int]] = []
-        for position in at.tolist():
+        for position in at:
             place = bisect_right(self.ends, position)
             found.append((place, position - (self.ends[place - 1] if place else 0)))
         return found
@@ -85,7 +84,7 @@ class Neighbours:
 
 def neighbours(indptr: Ints, indices: Ints, scores: Floats, items: Sequence[int]) -> Neighbours:
     """The neighbours of ``items`` (model indexes; -1 has none) in a matrix of compressed rows, best first in each."""
-    spans = [(int(indptr[i]), int(indptr[i + 1])) if i >= 0 else (0, 0) for i in items]
+    spans = [(indptr.item(i), indptr.item(i + 1)) if i >= 0 else (0, 0) for i in items]
     if not spans:
         return Neighbours(np.empty(0, np.int32), np.empty(0, np.float32), ())
     return Neighbours(
@@ -127,5 +126,5 @@ class CategoryIndex:
         """Rows that had this category when the index was built, the most popular first."""
         if not 0 <= category < len(self._starts) - 1:
             return np.empty(0, np.int32)
-        start, stop = int(self._starts[category]), int(self._starts[category + 1])
+        start, stop = self._starts.item(category), self._starts.item(category + 1)
         return self._rows[start : min(stop, start + self._width)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from offers.domain.offer import Relation
 
 __all__ = ["REPLACING", "CategoryCap"]
@@ -17,11 +15,11 @@ class CategoryCap:
 
     def __init__(self, limit: int) -> None:
         self.most = max(1, -(-limit // 2))
-        self._taken: Counter[int] = Counter()
+        self._taken: dict[int, int] = {}
 
     def full(self, category: int, relation: Relation) -> bool:
         """Whether this category has had its share; items without a category (-1) are never too many."""
-        return category >= 0 and relation not in REPLACING and self._taken[category] >= self.most
+        return category >= 0 and relation not in REPLACING and self._taken.get(category, 0) >= self.most
 
     def take(self, category: int) -> None:
-        self._taken[category] += 1
+        self._taken[category] = self._taken.get(category, 0) + 1

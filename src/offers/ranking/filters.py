@@ -62,10 +62,11 @@ class Barred:
     ) -> Barred:
         """From rows; ``bought`` are those not to be offered again, ``bases`` those that complements are sought for."""
         barred = cls(set(cart), set(excluded), set(bought), set(shown))
-        barred.cart_groups.update(shelf.group[list(barred.cart)].tolist())
-        barred.base_categories.update(shelf.category[list(bases)].tolist())
-        barred.groups.update(int(shelf.group[row]) for row in barred.shown)
-        barred.groups.update(int(shelf.group[row]) for row in barred.bought if shelf.replenishable[row] == 0)
+        group_of, kind_of = shelf.group.item, shelf.replenishable.item
+        barred.cart_groups.update(map(group_of, barred.cart))
+        barred.base_categories.update(map(shelf.category.item, bases))
+        barred.groups.update(map(group_of, barred.shown))
+        barred.groups.update(group_of(row) for row in barred.bought if kind_of(row) == 0)
         for numbers in (barred.groups, barred.cart_groups, barred.base_categories):
             numbers.discard(-1)
         return barred

@@ -7,15 +7,16 @@ What must never appear is dropped by :mod:`offers.ranking.filters`, not here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from math import ceil, floor
 
 import numpy as np
 
-from offers.ranking.arrays import Bools, Floats, Ints, ModelView, Shelf
+from offers.ranking.arrays import Bools, Ints, ModelView, Shelf
 from offers.ranking.candidates import Candidate, Candidates, CategoryIndex, Neighbours, distinct, neighbours
 from offers.ranking.foldin import Folded
 from offers.ranking.taste import History, Taste, due
-from offers.ranking.topk import best, top_k
+from offers.ranking.topk import top_k
 from offers.ranking.weights import decay
 
 __all__ = [
@@ -65,7 +66,7 @@ def complements(model: ModelView, bases: Sequence[int]) -> Neighbours:
 def cross_sell(model: ModelView, found: Neighbours) -> Candidates:
     """Complements, by the sum of their shrunk co-purchase scores over the lines of the cart."""
     targets, scores = found.summed()
-    return Candidates.ranked(model.to_row[targets], scores, HEAD)
+    return Candidates.ranked(model.to_row.take(targets), scores, HEAD)
 
 
 def upsell(
@@ -96,40 +97,39 @@ def substitute(
 
 def _versions(
     model: ModelView | None, shelf: Shelf, categories: CategoryIndex, base: int, low: int, high: int
-) -> Candidates:
+) -> list[Candidate]:
     """Items that serve the need of ``base`` at a price from ``low`` to ``high``, by the cosine of their factors."""
-    wanted = int(shelf.category[base])
+    wanted = shelf.category.item(base)
     rows = categories.rows(wanted)
     index = -1 if model is None else model.index_of(base)
     if model is not None and index >= 0:
-        rows = np.concatenate((rows, model.to_row[model.similar_to(index, _SIMILAR)]))
-    price = shelf.price[rows]
-    rows = distinct(rows[(price >= max(low, 1)) & (price <= high)])
-    of = shelf.category[rows]
-    serves = (of == wanted) | (of < 0) if wanted >= 0 else np.ones(len(rows), np.bool_)
-    serves &= rows != base
-    rows = rows[serves]
-    scores = _alike(model, index, rows)
-    # Where the model cannot tell, the category alone is a weak sign.
-    scores[np.isnan(scores) & (shelf.category[rows] >= 0) & (wanted >= 0)] = _UNTOLD
-    places = best(scores, _VERSIONS)
-    places = places[scores[places] > 0]
-    return Candidates(rows[places], scores[places], np.full(len(places), base))
+        rows = np.concatenate((rows, model.to_row.take(model.similar_to(index, _SIMILAR))))
+    price = shelf.price.take(rows)
+    affordable = set(rows[(price >= max(low, 1)) & (price <= high)].tolist()) - {base}
+    category_of = {row: shelf.category.item(row) for row in sorted(affordable)}
+    serving = [row for row, of in category_of.items() if wanted < 0 or of < 0 or of == wanted]
+    versions: list[Candidate] = []
+    for row, likeness in zip(serving, _alike(model, index, serving), strict=True):
+        if likeness is None and wanted >= 0 and category_of[row] >= 0:
+            # Where the model cannot tell, the category alone is a weak sign.
+            likeness = _UNTOLD
+        if likeness is not None and likeness > 0:
+            versions.append((row, likeness, base))
+    return nsmallest(_VERSIONS, versions, key=lambda version: -version[1])
 
 
-def _alike(model: ModelView | None, index: int, rows: Ints) -> Floats:
-    """Cosine of the factors of the item ``index`` and of ``rows``; not a number where the model knows one not.
+def _alike(model: ModelView | None, index: int, rows: Sequence[int]) -> list[float | None]:
+    """Cosine of the factors of the item ``index`` and of each of ``rows``; None where the model knows one not.
 
     Factors of zero, as of what only guests bought, are not known either.
     """
-    if model is None or index < 0 or len(rows) == 0:
-        return np.full(len(rows), np.nan, np.float32)
-    indexes = model.indexes_of(rows)
-    lengths = model.norms[indexes] * model.norms[index]
-    told = (indexes >= 0) & (lengths > 0)
-    product = model.factors.take(indexes, axis=0) @ model.factors[index]
-    scores: Floats = np.where(told, product / np.where(told, lengths, 1), np.nan).astype(np.float32)
-    return scores
+    if model is None or index < 0 or not rows:
+        return [None] * len(rows)
+    indexes = model.indexes_of(np.array(rows, np.int64))
+    products = model.factors.take(indexes, axis=0) @ model.factors[index]
+    lengths = model.norms.take(indexes) * model.norms[index]
+    told = zip(indexes.tolist(), products.tolist(), lengths.tolist(), strict=True)
+    return [product / length if i >= 0 and length > 0 else None for i, product, length in told]
 
 
 def co_bought_share(model: ModelView, base: int, row: int) -> float:
@@ -137,11 +137,12 @@ def co_bought_share(model: ModelView, base: int, row: int) -> float:
     i, j = model.index_of(base), model.index_of(row)
     if i < 0 or j < 0:
         return 0.0
-    start, stop = int(model.co_indptr[i]), int(model.co_indptr[i + 1])
-    at = (model.co_indices[start:stop] == j).nonzero()[0]
-    if len(at) == 0:
+    start, stop = model.co_indptr.item(i), model.co_indptr.item(i + 1)
+    others: list[int] = model.co_indices[start:stop].tolist()
+    if j not in others:
         return 0.0
-    return float(model.co_together[start + int(at[0])]) / max(float(model.item_baskets[i]), 1.0)
+    share: float = model.co_together.item(start + others.index(j)) / max(model.item_baskets.item(i), 1)
+    return share
 
 
 def next_best(model: ModelView, taste: Taste, complements: Ints, head: Ints) -> Candidates:
@@ -154,9 +155,8 @@ def next_best(model: ModelView, taste: Taste, complements: Ints, head: Ints) -> 
     alike = [model.similar_to(i, _SIMILAR) for i in newest]
     indexes = distinct(np.concatenate((complements, taste.indexes, head, *alike)))
     scores = model.factors.take(indexes, axis=0) @ taste.folded.vector
-    ranked = Candidates.ranked(indexes, scores, HEAD)
-    good = int((ranked.scores > 0).sum())
-    return Candidates(model.to_row[ranked.rows[:good]], ranked.scores[:good])
+    good = (scores > 0).nonzero()[0]
+    return Candidates.ranked(model.to_row.take(indexes[good]), scores[good], HEAD)
 
 
 def next_best_exact(model: ModelView, folded_in: Folded, shelf: Shelf, first: int) -> Iterator[Candidate]:

@@ -69,10 +69,8 @@ class Taste:
     def because(self, items: Floats) -> list[int]:
         """For each of ``items`` f32[k, f]: the row that raised its score the most, or -1 when none did."""
         shares = self.folded.contributions(items)
-        strongest = shares.argmax(axis=1)
-        helps = shares[np.arange(len(strongest)), strongest] > 0
-        rows: list[int] = np.where(helps, self.rows[strongest], -1).tolist()
-        return rows
+        strongest: list[int] = shares.argmax(axis=1).tolist()
+        return [self.rows.item(at) if shares.item(k, at) > 0 else -1 for k, at in enumerate(strongest)]
 
 
 def taste_of(model: ModelView, history: History, looked_at: Sequence[int]) -> Taste | None:
