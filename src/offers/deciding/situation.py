@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from offers.deciding.ports import HistoryItem, PersonView
+from offers.deciding.ports import PersonView
 from offers.deciding.request import OfferRequest
 from offers.domain.ids import Person
 from offers.errors import FieldError
@@ -60,10 +60,15 @@ def situate(
     unless ``bars`` is false.
     """
     row_of = catalogue.row_of
+    now_s = now_us / 1e6
+    recent = now_s - bought_again_after_days * SECONDS_A_DAY
     items = view.items if view is not None else ()
     told = [(row, item) for item in items[:newest] if (row := row_of.get(item[0])) is not None]
     rows = [row for row, _ in told]
     bought = [item for _, item in told]
+    # Where age settles it for everything that is sold, an old purchase is not even looked up.
+    barring = items if catalogue.once_only else [item for item in items if item[3] > recent]
+    last_bought = [(row, item[3]) for item in barring if (row := row_of.get(item[0])) is not None] if bars else []
     cart: dict[int, int] = {}
     warnings: list[FieldError] = []
     for place, line in enumerate(request.cart):
@@ -76,13 +81,8 @@ def situate(
     excluded = [row for item_id in request.exclude if (row := row_of.get(item_id)) is not None]
     # Only now: the catalogue grows by appending, so every row found above is inside arrays taken after it.
     shelf = shelf_now()
-    now_s = now_us / 1e6
     history = History.of(rows, [item[1] for item in bought], [(now_s - item[3]) / SECONDS_A_DAY for item in bought])
-    barred_rows = history.rows[barred_by_history(shelf, history, bought_again_after_days)].tolist() if rows else []
-    if not bars:
-        barred_rows = []
-    elif newest is not None and len(items) > newest:
-        barred_rows += _barred_before(items[newest:], catalogue, shelf, now_s, bought_again_after_days)
+    bought_rows = barred_by_history(shelf, last_bought, recent)
     in_cart = tuple(cart)
     looked_at = in_cart if page is None else (*in_cart, page)
     bases = looked_at or tuple(row for row, item in zip(rows, bought, strict=True) if item[3] == bought[0][3])
@@ -90,21 +90,10 @@ def situate(
         person=view.person if view is not None else Person.of(request.customer_id, request.visitor_id),
         history=history,
         cart=in_cart,
-        paid=tuple(price or int(shelf.price[row]) for row, price in cart.items()),
+        paid=tuple(price or shelf.price.item(row) for row, price in cart.items()),
         page=page,
         bases=bases,
-        barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=barred_rows, shown=shown, bases=bases),
+        barred=Barred.of(shelf, cart=looked_at, excluded=excluded, bought=bought_rows, shown=shown, bases=bases),
         shelf=shelf,
         warnings=tuple(warnings),
     )
-
-
-def _barred_before(
-    items: Iterable[HistoryItem], catalogue: Catalogue, shelf: Shelf, now_s: float, bought_again_after_days: float
-) -> list[int]:
-    """Rows of the older part of a history that must not be offered; where age settles it, nothing is looked up."""
-    recent = now_s - bought_again_after_days * SECONDS_A_DAY
-    asked = [item for item in items if catalogue.once_only or item[3] > recent]
-    rows = [(row, item[3]) for item in asked if (row := catalogue.row_of.get(item[0])) is not None]
-    kind = shelf.replenishable
-    return [row for row, last in rows if kind[row] == 0 or (kind[row] < 0 and last > recent)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,15 +32,13 @@ class History:
         return cls(np.array(rows, np.int64), np.array(orders, np.float64), np.array(age_days, np.float64))
 
 
-def barred_by_history(shelf: Shelf, history: History, bought_again_after_days: float) -> Bools:
-    """Which items of a history must not be offered: bool[m].
+def barred_by_history(shelf: Shelf, last_bought: Iterable[tuple[int, float]], recent: float) -> list[int]:
+    """Rows of what must not be offered, out of ``last_bought`` (row, moment of the latest order).
 
-    What is not replenishable, for ever; what nobody said anything about, until ``bought_again_after_days`` have
-    passed since it was last bought.
+    What is not replenishable, for ever; what nobody said anything about, while it was bought after ``recent``.
     """
-    kind = shelf.replenishable[history.rows]
-    barred: Bools = (kind == 0) | ((kind < 0) & (history.age_days < bought_again_after_days))
-    return barred
+    kind_of: Callable[[int], int] = shelf.replenishable.item
+    return [row for row, last in last_bought if (kind := kind_of(row)) == 0 or (kind < 0 and last > recent)]
 
 
 def due(shelf: Shelf, history: History, bought_again_after_days: float) -> Bools:

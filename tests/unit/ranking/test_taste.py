@@ -59,5 +59,6 @@ def test_what_was_bought(
 ) -> None:
     history = History.of([0, 1, 2], [orders] * 3, [age] * 3)
     shelf = make_shelf(3, **KINDS)
-    assert barred_by_history(shelf, history, 30).tolist() == barred
+    last_bought = [(row, -age) for row in range(3)]
+    assert barred_by_history(shelf, last_bought, -30) == [row for row in range(3) if barred[row]]
     assert due(shelf, history, 30).tolist() == ready
