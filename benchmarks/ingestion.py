@@ -55,11 +55,24 @@ def _raw(client: redis.Redis, batches: list[list[dict[str, Any]]]) -> float:
     return len(batches) * BATCH / (time.perf_counter() - began)
 
 
+def _round(
+    service: Any, client: redis.Redis, batches: list[list[dict[str, Any]]], connections: int
+) -> tuple[float, float]:
+    """Events a second over HTTP and by raw XADD."""
+    raw = _raw(client, batches)
+    headers = {"Authorization": f"Bearer {service.key}"}
+    requests = [load.request_bytes("/v1/events", orjson.dumps(b), headers=headers) for b in batches]
+    ours = load.run(("127.0.0.1", service.port), requests, connections=connections, keep_bodies=True)
+    verdicts = [e["verdict"] for b in ours.bodies for e in orjson.loads(b)["events"]]
+    if set(ours.statuses) != {202} or set(verdicts) != {"accepted"}:
+        sys.exit(f"not everything was accepted: {ours.statuses}")
+    return ours.throughput * BATCH, raw
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--connections", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="offers-raw-", dir="/tmp") as folder, instance.shop() as service:
         socket = Path(folder) / "s"
@@ -69,24 +82,17 @@ def main() -> None:
         try:
             time.sleep(1)
             client = redis.Redis(unix_socket_path=str(socket))
-            headers = {"Authorization": f"Bearer {service.key}"}
             seed = time.time_ns()
-            rates: list[tuple[float, float]] = []
-            for turn in range(options.rounds + 1):
-                batches = _events(seed + turn * options.events, options.events)
-                raw = _raw(client, batches)
-                requests = [load.request_bytes("/v1/events", orjson.dumps(b), headers=headers) for b in batches]
-                address = ("127.0.0.1", service.port)
-                ours = load.run(address, requests, connections=options.connections, keep_bodies=True)
-                verdicts = [e["verdict"] for b in ours.bodies for e in orjson.loads(b)["events"]]
-                if set(ours.statuses) != {202} or set(verdicts) != {"accepted"}:
-                    sys.exit(f"not everything was accepted: {ours.statuses}")
-                if turn:  # the first turn warms both
-                    rates.append((ours.throughput * BATCH, raw))
-            http = statistics.median(a for a, _ in rates)
-            base = statistics.median(b for _, b in rates)
-            ratio = statistics.median(a / b for a, b in rates)
-            print(f"events over HTTP {http:8.0f}/s   raw XADD {base:8.0f}/s   ratio {ratio:.2f}")
+            for connections in (1, 8):
+                rates: list[tuple[float, float]] = []
+                for turn in range(options.rounds + 1):
+                    seed += options.events
+                    found = _round(service, client, _events(seed, options.events), connections)
+                    if turn:  # the first turn warms both
+                        rates.append(found)
+                http, base = (statistics.median(r[i] for r in rates) for i in (0, 1))
+                ratio = statistics.median(a / b for a, b in rates)
+                print(f"events over HTTP x{connections} {http:8.0f}/s   raw XADD {base:8.0f}/s   ratio {ratio:.2f}")
         finally:
             raw_server.terminate()
             raw_server.wait(30)
