@@ -52,7 +52,7 @@ def _offer(offer: Offer, catalogue: Catalogue) -> dict[str, Any]:
         "relation": offer.relation,
         "reason": {"code": offer.reason.code, "because": offer.reason.because, "facts": offer.reason.facts},
         "score": offer.score,
-        "price": int(catalogue.price[row]),
+        "price": catalogue.price.item(row),
         "currency": catalogue.currency(row),
         "replaces": offer.replaces,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 
 from offers.deciding.answer import Answer
@@ -15,6 +17,15 @@ from offers.state.catalogue import Catalogue
 __all__ = ["picks_response", "response"]
 
 
+class _Linked(msgspec.Struct, gc=False):
+    """What is read of an item's JSON; the rest of it is passed on as it is."""
+
+    link: str | None = None
+
+
+_LINKED = msgspec.json.Decoder(_Linked)
+
+
 def response(
     answer: Answer, catalogue: Catalogue, lang: str, explain: bool = False, scores: bool = False
 ) -> dict[str, Any]:
@@ -24,6 +35,11 @@ def response(
     and to what was dropped, for keys that may see numbers.
     """
     decision = answer.decision
+
+    def name_of(item_id: str) -> str | None:
+        at = catalogue.row_of.get(item_id)
+        return None if at is None else catalogue.name(at)
+
     body: dict[str, Any] = {
         "decision_id": decision.decision_id,
         "model_version": decision.model_version,
@@ -31,7 +47,7 @@ def response(
         "recorded": answer.recorded,
         "warnings": [{"pointer": w.pointer, "code": w.code, "detail": w.detail} for w in answer.warnings],
         "experiments": [{"key": key, "variant": variant} for key, variant in decision.experiments],
-        "offers": [_offer(offer, catalogue, lang, scores) for offer in decision.offers],
+        "offers": [_offer(offer, catalogue, name_of, lang, scores) for offer in decision.offers],
     }
     if explain:
         body["explain"] = {
@@ -52,16 +68,13 @@ def picks_response(
     return body
 
 
-def _offer(offer: Offer, catalogue: Catalogue, lang: str, scores: bool) -> dict[str, Any]:
+def _offer(
+    offer: Offer, catalogue: Catalogue, name_of: Callable[[str], str | None], lang: str, scores: bool
+) -> dict[str, Any]:
     row = catalogue.row_of[offer.item_id]
     item = catalogue.item_json(row)
     currency = catalogue.currency(row)
     difference = offer.reason.facts.get("price_difference")
-
-    def name_of(item_id: str) -> str | None:
-        at = catalogue.row_of.get(item_id)
-        return None if at is None else catalogue.name(at)
-
     rendered: dict[str, Any] = {
         "offer_id": offer.offer_id,
         "rank": offer.rank,
@@ -75,7 +88,7 @@ def _offer(offer: Offer, catalogue: Catalogue, lang: str, scores: bool) -> dict[
             "because": list(offer.reason.because),
             "text": reason_text(offer.reason, lang, name_of, currency),
         },
-        "click_url": orjson.loads(item)["link"],
+        "click_url": _LINKED.decode(item).link,
     }
     if scores:
         rendered["score"] = offer.score

@@ -86,7 +86,8 @@ def taste_of(model: ModelView, history: History, looked_at: Sequence[int]) -> Ta
         if both.any():
             at, places = both.nonzero()
             extra[at] += weights[places] - 1.0
-            rows, weights = np.delete(rows, places), np.delete(weights, places)
+            elsewhere = ~both.any(axis=0)
+            rows, weights = rows[elsewhere], weights[elsewhere]
         rows, weights = np.concatenate((now, rows)), np.concatenate((extra, weights))
     if len(rows) == 0:
         return None
