@@ -35,7 +35,8 @@ __all__ = ["Decider"]
 _log = logging.getLogger(__name__)
 
 NEWEST_AT_CHECKOUT = 64
-"""Items of a history that become taste where a customer waits: the older ones move the ranking little."""
+"""Items of a history that become taste where a customer waits; letters take all 200. For speed: of 600 checkouts on the
+demo's data 330 were answered the same with the whole history, and which serves better has not been measured."""
 
 _FOR_DECIDING_S = 0.005
 """Of the deadline, kept for deciding while the history is waited for."""
