@@ -28,7 +28,8 @@ Cart = tuple[CartLine, ...]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why this offer. ``code``: bought_together, similar_taste, better_version, same_need, bought_before, popular.
+    """Why this offer. ``code``: bought_together, similar_taste, better_version, same_need, bought_before, popular, or
+    assortment where nothing is known of popularity either.
 
     ``because`` names the items of cart or history that carry it; ``facts`` the numbers behind the text
     (``together``, ``baskets``, ``price_difference`` ...).
